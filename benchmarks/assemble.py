@@ -1,0 +1,267 @@
+"""A whole run: the steps of `benchmarks.runner`, then the result and its files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.environment import environment, now
+from benchmarks.evaluate import compare_sets, evaluate_tasks
+from benchmarks.predicting import Overwrite
+from benchmarks.predictions import check_rows, write_predictions
+from benchmarks.registry import FLOORS, DetectorRef, resolve, spec_of
+from benchmarks.results import DatasetInfo, DetectorInfo, RunResult, Threshold
+from benchmarks.runner import Judged, RunConfig, Runner
+from cmdfd.clip import content_id, sha256_file
+from cmdfd.errors import CmdfdError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from benchmarks.progress import Reporter
+    from benchmarks.protocol import Protocol, Selection
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunOutcome:
+    """What a run leaves behind.
+
+    Args:
+        result: As written to `result.json`.
+        folder: The run directory.
+        predictions: The table.
+        protocol: Opened sets, None where the result was read back.
+    """
+
+    result: RunResult
+    folder: Path
+    predictions: pd.DataFrame
+    protocol: Protocol | None
+
+
+def run(config: RunConfig, reporter: Reporter) -> RunOutcome:
+    """Build, fit, predict and judge.
+
+    Args:
+        config: What to run.
+        reporter: Told about progress.
+
+    Raises:
+        CmdfdError: For wrong names, overlap between the parts, missing extras; with the fix.
+    """
+    asked = resolve(config.detector, config.preset)
+    runner = Runner(config, reporter)
+    protocol = runner.protocol()
+    judged = [_judge(runner, ref, protocol, trim=ref == asked) for ref in _lineup(asked, config.floors)]
+    started = time.perf_counter()
+    reporter.say("computing intervals")
+    rows = [row for item in judged for row in item.rows]
+    table = check_rows(rows, "predictions")
+    spread = _seed_spread(runner, asked, protocol, judged[0])
+    result = _result(config, runner, protocol, judged, table, spread)
+    folder = config.output / asked.label.replace(":", "-").replace("/", "_") / result.run_id
+    runner.timing["judge"] = time.perf_counter() - started
+    return RunOutcome(write_run(result, rows, folder, config), folder, table, protocol)
+
+
+def _lineup(asked: DetectorRef, floors: bool) -> list[DetectorRef]:
+    others = [resolve(name) for name in FLOORS] if floors else []
+    return [asked, *(ref for ref in others if ref != asked)]
+
+
+def _judge(runner: Runner, ref: DetectorRef, protocol: Protocol, *, trim: bool) -> Judged:
+    spec = spec_of(ref.name)
+    if spec.needs_training and not protocol.train:
+        raise CmdfdError(f"detector {ref.label!r} needs training: name splits with --train-on")
+    fitted = runner.fit(ref, runner.config.seed, protocol)
+    return runner.judge(fitted, protocol, trim=trim and not spec.needs_headers)
+
+
+def _domain(trained_on: Sequence[str], dataset: str) -> str:
+    """Computed from what the detector was trained on, never typed."""
+    if not trained_on:
+        return "unknown"
+    return "in" if dataset in {label.rpartition("/")[0] for label in trained_on} else "cross"
+
+
+def _result(
+    config: RunConfig,
+    runner: Runner,
+    protocol: Protocol,
+    judged: Sequence[Judged],
+    table: pd.DataFrame,
+    spread: dict[str, Any] | None,
+) -> RunResult:
+    thresholds = {j.fitted.ref.label: j.threshold for j in judged if j.threshold is not None}
+    domains = {
+        (j.fitted.ref.label, part.data.name): _domain(
+            j.fitted.record.trained_on if spec_of(j.fitted.ref.name).needs_training else (), part.data.name
+        )
+        for j in judged
+        for part in protocol.report
+    }
+    tasks = evaluate_tasks(table, thresholds, domains, config.seed)
+    return RunResult(
+        status="success",
+        run_id=_run_id(config, judged, protocol),
+        created=now(),
+        command=_command(config),
+        detectors=[_detector_info(j) for j in judged],
+        datasets=_dataset_infos(protocol),
+        tasks=tasks,
+        comparisons=compare_sets(table, tasks, config.seed),
+        seed_spread=spread,
+        config=config.resolved(),
+        environment=environment(),
+        timing={name: round(seconds, 3) for name, seconds in runner.timing.items()},
+        predictions_sha256=None,
+    )
+
+
+def _run_id(config: RunConfig, judged: Sequence[Judged], protocol: Protocol) -> str:
+    """Content address of a run: the same fits on the same clips write to the same folder."""
+    return content_id(
+        [j.fitted.revision for j in judged],
+        [[part.ref.label, part.data.manifest_sha256, len(part.clips)] for part in protocol.report],
+        config.fit_seeds,
+        config.seed,
+        length=12,
+    )
+
+
+def _command(config: RunConfig) -> list[str]:
+    """The command that repeats the run; without folders of this machine."""
+    default = RunConfig(detector=config.detector)
+    words = ["python", "-m", "benchmarks.run", "--detector", config.detector]
+    if config.preset:
+        words += ["--preset", config.preset]
+    for flag, value, usual in (
+        ("--train-on", config.train_on, default.train_on),
+        ("--select-on", config.select_on, default.select_on),
+        ("--report-on", config.report_on, default.report_on),
+    ):
+        if value != usual:
+            words += [flag, *(Path(text).name if Path(text).is_dir() else text for text in value)]
+    if config.limit is not None:
+        words += ["--limit", f"{config.limit:g}"]
+    if config.fit_seeds != 1:
+        words += ["--fit-seeds", str(config.fit_seeds)]
+    return [*words, "--seed", str(config.seed)]
+
+
+def _detector_info(judged: Judged) -> DetectorInfo:
+    fitted = judged.fitted
+    spec = fitted.detector.spec
+    count = getattr(fitted.detector, "n_parameters", 0)
+    trained = spec.needs_training
+    return DetectorInfo(
+        name=fitted.ref.label,
+        preset=fitted.ref.preset,
+        revision=fitted.revision,
+        n_parameters=int(count() if callable(count) else count),
+        trained_on=list(fitted.record.trained_on) if trained else [],
+        selected_on=list(fitted.record.selected_on) if trained else [],
+        reference=spec.reference,
+        licence=spec.licence,
+        fit_seconds=None if fitted.seconds is None else round(fitted.seconds, 1),
+    )
+
+
+def _dataset_infos(protocol: Protocol) -> list[DatasetInfo]:
+    infos: dict[str, DatasetInfo] = {}
+    for part in (*protocol.train, *protocol.select, *protocol.report):
+        data = part.data
+        if data.name in infos:
+            continue
+        counts: dict[str, dict[str, int]] = {}
+        components: dict[str, set[str]] = {}
+        for clip in data.clips():
+            of_split = counts.setdefault(clip.split, {})
+            of_split[clip.kind] = of_split.get(clip.kind, 0) + 1
+            components.setdefault(clip.split, set()).add(clip.component)
+        infos[data.name] = DatasetInfo(
+            name=data.name,
+            path=data.path.name,
+            manifest_sha256=data.manifest_sha256,
+            counts=counts,
+            skipped=data.refusals(),
+            components={split: len(names) for split, names in components.items()},
+        )
+    return list(infos.values())
+
+
+def _seed_spread(runner: Runner, ref: DetectorRef, protocol: Protocol, first: Judged) -> dict[str, Any] | None:
+    """AUC of every report split over training seeds; None where one seed was asked for."""
+    from benchmarks.evaluate import plain_auc
+
+    config = runner.config
+    if config.fit_seeds < 2 or not spec_of(ref.name).needs_training:
+        return None
+    values: dict[str, list[float]] = {}
+    for offset in range(config.fit_seeds):
+        judged = first if offset == 0 else None
+        if judged is None:
+            fitted = runner.fit(ref, config.seed + offset, protocol)
+            judged = runner.judge(fitted, protocol, trim=False)
+        for part in protocol.report:
+            rows = [
+                row
+                for row in judged.rows
+                if (row["dataset"], row["split"], row["condition"]) == (part.data.name, part.ref.split, "untrimmed")
+            ]
+            values.setdefault(f"{part.data.name}/{part.ref.split}", []).append(plain_auc(rows))
+    return {
+        name: {
+            "auc": [round(value, 6) for value in aucs],
+            "mean": float(np.mean(aucs)),
+            "std": float(np.std(aucs, ddof=1)),
+            "seeds": [config.seed + offset for offset in range(config.fit_seeds)],
+        }
+        for name, aucs in values.items()
+    }
+
+
+def write_run(
+    result: RunResult, rows: Sequence[dict[str, Any]], folder: Path, config: RunConfig
+) -> RunResult:
+    """Write `predictions.parquet`, `config.resolved.yaml` and, last, `result.json`."""
+    from ruamel.yaml import YAML
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write_predictions(folder / "predictions.parquet", rows)
+    with (folder / "config.resolved.yaml").open("w", encoding="utf-8") as stream:
+        YAML().dump(config.resolved(), stream)
+    final = result.model_copy(update={"predictions_sha256": sha256_file(folder / "predictions.parquet")})
+    write_result(final, folder)
+    return final
+
+
+def write_result(result: RunResult, folder: Path) -> None:
+    """Write `result.json` whole or not at all."""
+    temporary = folder / ".result.json.part"
+    temporary.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    temporary.replace(folder / "result.json")
+
+
+def read_result(folder: Path) -> RunResult:
+    """Read `result.json` back.
+
+    Raises:
+        CmdfdError: With the file and the field that is wrong.
+    """
+    from pydantic import ValidationError
+
+    path = folder / "result.json"
+    try:
+        return RunResult.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise CmdfdError(f"{path}: there is no result; is {folder} a run directory?") from error
+    except (ValueError, ValidationError) as error:
+        raise CmdfdError(f"{path}: {error}") from error

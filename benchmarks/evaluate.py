@@ -1,0 +1,260 @@
+"""From predictions to results: every number of a run is computed here, from the table alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.results import Comparison, Condition, Estimate, KindResult, TaskResult, Threshold
+from cmdfd.clip import REAL_KIND
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Draws of the component bootstrap behind every interval.
+BOOTSTRAP_DRAWS = 1000
+TASK_COLUMNS = ["detector", "dataset", "split", "condition"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Columns:
+    labels: NDArray[np.int64]
+    scores: list[float | None]
+    components: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> _Columns:
+        scores = [None if value is None or not np.isfinite(value) else float(value) for value in table["score"]]
+        return cls(table["label"].to_numpy(np.int64), scores, table["component"].to_numpy(dtype=str))
+
+    def metrics(self, threshold: float | None, seed: int) -> dict[str, Estimate]:
+        from benchmarks.metrics.detection import evaluate
+
+        return evaluate(self.labels, self.scores, self.components, threshold, BOOTSTRAP_DRAWS, seed)
+
+
+def evaluate_tasks(
+    predictions: pd.DataFrame,
+    thresholds: dict[str, Threshold],
+    domains: dict[tuple[str, str], str],
+    seed: int = 0,
+) -> list[TaskResult]:
+    """Judge every detector on every split under every condition.
+
+    Args:
+        predictions: The table that `benchmarks.predictions` describes.
+        thresholds: Detector label -> decision threshold chosen on validation.
+        domains: (detector label, dataset name) -> "in" or "cross".
+        seed: Seed of the bootstrap; the same draws for every detector of a set.
+
+    Returns:
+        One result for each group, in the order of the table.
+    """
+    shared = shared_kinds(predictions)
+    results = []
+    for key, table in predictions.groupby(TASK_COLUMNS, sort=False):
+        detector, dataset, split, condition = (str(part) for part in cast("tuple[str, ...]", key))
+        domain = domains.get((detector, dataset), "unknown")
+        threshold = thresholds.get(detector)
+        results.append(
+            _task(
+                table,
+                TaskKey(detector, dataset, split, cast("Condition", condition), domain),
+                threshold,
+                shared,
+                seed,
+            )
+        )
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKey:
+    """What a task result is about."""
+
+    detector: str
+    dataset: str
+    split: str
+    condition: Condition
+    domain: str
+
+
+def _task(
+    table: pd.DataFrame, key: TaskKey, threshold: Threshold | None, shared: Sequence[str], seed: int
+) -> TaskResult:
+    value = threshold.value if threshold else None
+    real = table[table["label"] == 0]
+    fake = table[table["label"] == 1]
+    over_shared = table[(table["label"] == 0) | table["kind"].isin(list(shared))]
+    return TaskResult(
+        detector=key.detector,
+        dataset=key.dataset,
+        split=key.split,
+        condition=key.condition,
+        domain=cast("Literal['in', 'cross', 'unknown']", key.domain),
+        n_real=len(real),
+        n_fake=len(fake),
+        n_failed=int(table["score"].isna().sum()),
+        n_components=int(table["component"].nunique()),
+        base_rate=float(len(fake) / max(len(table), 1)),
+        threshold=threshold,
+        pooled=_Columns.of(table).metrics(value, seed),
+        kinds=_kinds(real, fake, value, seed),
+        shared_kinds=_Columns.of(over_shared).metrics(value, seed) if shared else None,
+    )
+
+
+def _kinds(real: pd.DataFrame, fake: pd.DataFrame, threshold: float | None, seed: int) -> list[KindResult]:
+    rows = []
+    for kind in sorted(fake["kind"].unique()):
+        of_kind = fake[fake["kind"] == kind]
+        rows.append(_kind_row(kind, None, real, of_kind, threshold, seed))
+        variants = sorted(set(of_kind["variant"]) - {""}, key=_natural)
+        rows.extend(
+            _kind_row(kind, variant, real, of_kind[of_kind["variant"] == variant], threshold, seed)
+            for variant in variants
+            if len(variants) > 1
+        )
+    return rows
+
+
+def _natural(text: str) -> tuple[float, str]:
+    head = text.split(" ")[0]
+    try:
+        return (float(head), text)
+    except ValueError:
+        return (float("inf"), text)
+
+
+def _kind_row(
+    kind: str, variant: str | None, real: pd.DataFrame, fake: pd.DataFrame, threshold: float | None, seed: int
+) -> KindResult:
+    import pandas as pd
+
+    table = pd.concat([real, fake])
+    return KindResult(
+        kind=kind,
+        variant=variant,
+        n_real=len(real),
+        n_fake=len(fake),
+        n_components=int(table["component"].nunique()),
+        n_failed=int(table["score"].isna().sum()),
+        metrics=_Columns.of(table).metrics(threshold, seed),
+    )
+
+
+def shared_kinds(predictions: pd.DataFrame) -> list[str]:
+    """Fake kinds that every set of the table has; empty where there is one set only."""
+    fakes = predictions[predictions["kind"] != REAL_KIND]
+    per_set = [set(group["kind"]) for _, group in fakes.groupby("dataset")]
+    if len(per_set) < 2:
+        return []
+    return sorted(set.intersection(*per_set))
+
+
+def compare_sets(predictions: pd.DataFrame, tasks: Sequence[TaskResult], seed: int = 0) -> list[Comparison]:
+    """In-set against cross-set AUC of every trained detector, on the kinds that both sets share.
+
+    The two sets have no component in common, so the gap's interval comes from independent bootstraps of the two.
+    """
+    from cmdfd.statistics.bootstrap import bootstrap_auc_draws
+
+    shared = shared_kinds(predictions)
+    plain = [task for task in tasks if task.condition == "untrimmed" and task.shared_kinds]
+    comparisons = []
+    for inside in (task for task in plain if task.domain == "in"):
+        for cross in (t for t in plain if t.domain == "cross" and t.detector == inside.detector):
+            draws = []
+            for offset, task in enumerate((inside, cross)):
+                rows = _rows_of(predictions, task, shared)
+                columns = _Columns.of(rows)
+                draws.append(
+                    bootstrap_auc_draws(
+                        columns.labels, worst_case(columns), columns.components, BOOTSTRAP_DRAWS, seed + 1 + offset
+                    )
+                )
+            comparisons.append(_comparison(inside, cross, shared, draws[0], draws[1]))
+    return comparisons
+
+
+def _rows_of(predictions: pd.DataFrame, task: TaskResult, shared: Sequence[str]) -> pd.DataFrame:
+    rows = predictions[
+        (predictions["detector"] == task.detector)
+        & (predictions["dataset"] == task.dataset)
+        & (predictions["split"] == task.split)
+        & (predictions["condition"] == task.condition)
+    ]
+    return rows[(rows["label"] == 0) | rows["kind"].isin(list(shared))]
+
+
+def worst_case(columns: _Columns) -> NDArray[np.float64]:
+    """Scores in which a failed clip counts as the worst of its class: a real as surely fake, a fake as surely real."""
+    worst = np.where(columns.labels == 1, -np.inf, np.inf)
+    return np.array(
+        [worst[i] if score is None else score for i, score in enumerate(columns.scores)], dtype=np.float64
+    )
+
+
+def _comparison(
+    inside: TaskResult,
+    cross: TaskResult,
+    shared: Sequence[str],
+    in_draws: NDArray[np.float64],
+    cross_draws: NDArray[np.float64],
+) -> Comparison:
+    in_auc = (inside.shared_kinds or {})["auc"]
+    cross_auc = (cross.shared_kinds or {})["auc"]
+    if in_auc.value is None or cross_auc.value is None:
+        gap = Estimate(value=None, unreliable=in_auc.unreliable or cross_auc.unreliable)
+        verdict = "The gap between the sets cannot be computed: " + str(gap.unreliable)
+    else:
+        n = min(len(in_draws), len(cross_draws))
+        low, high = np.percentile(in_draws[:n] - cross_draws[:n], [2.5, 97.5])
+        gap = Estimate(
+            value=in_auc.value - cross_auc.value,
+            low=float(low),
+            high=float(high),
+            unreliable=in_auc.unreliable or cross_auc.unreliable,
+        )
+        verdict = _verdict(inside.dataset, cross.dataset, gap)
+    return Comparison(
+        detector=inside.detector,
+        in_set=f"{inside.dataset}/{inside.split}",
+        cross_set=f"{cross.dataset}/{cross.split}",
+        kinds=list(shared),
+        in_auc=in_auc,
+        cross_auc=cross_auc,
+        gap=gap,
+        verdict=verdict,
+    )
+
+
+def _verdict(in_name: str, cross_name: str, gap: Estimate) -> str:
+    value, low, high = gap.value or 0.0, gap.low or 0.0, gap.high or 0.0
+    numbers = f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
+    if low > 0:
+        return f"AUC on {in_name} is clearly above that on {cross_name}: gap {numbers}."
+    if high < 0:
+        return (
+            f"AUC on {cross_name} is above that on {in_name}: gap {numbers}. The other set is the easier one for the "
+            "shared kinds, so this run does not show a loss across sets."
+        )
+    return (
+        f"No clear gap between {in_name} and {cross_name}: {numbers} holds 0. The sets differ in people, voices, "
+        "sentences and encoding but come from one renderer, and the interval is as wide as their number of "
+        "components makes it."
+    )
+
+
+def plain_auc(rows: Sequence[dict[str, Any]]) -> float:
+    """Pooled AUC of prediction rows, failures counting as worst."""
+    from cmdfd.statistics.roc import auc
+
+    labels = np.array([row["label"] for row in rows], dtype=np.int64)
+    worst = np.where(labels == 1, -np.inf, np.inf)
+    scores = np.array([worst[i] if row["score"] is None else row["score"] for i, row in enumerate(rows)])
+    return auc(labels, scores)

@@ -1,0 +1,233 @@
+"""Preparing clips for detectors: views, features in parallel, leading silence; all cached by content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.code_version import code_version
+from benchmarks.detector import ClipView, Featuriser
+from benchmarks.fits import SEEN_THROUGH
+from benchmarks.registry import DetectorRef, make
+from benchmarks.views import FeatureView, FileView, TrimmedView, compute_features, leading_silence
+from cmdfd.cache import FeatureCache
+from cmdfd.clip import content_id, sha256_file
+from cmdfd.errors import MediaError
+
+if TYPE_CHECKING:
+    from benchmarks.detector import Detector
+    from benchmarks.progress import Bar
+    from benchmarks.protocol import Selection
+    from cmdfd.clip import Clip
+
+#: Seconds after which a clip that cannot be prepared is given up.
+CLIP_TIMEOUT = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedClip:
+    """A clip with its content address and the frames that trimming takes off.
+
+    Args:
+        clip: The row of its set.
+        path: Media file.
+        track_path: Face track or None.
+        content: Hash of media and track: the address of everything computed from them.
+        cues: Container facts from the set's tables, or None.
+    """
+
+    clip: Clip
+    path: Path
+    track_path: Path | None
+    content: str
+    cues: Mapping[str, float | str | None] | None
+
+    def view(self) -> FileView:
+        """View of the whole clip."""
+        return FileView(
+            self.clip.id, self.path, self.track_path, self.clip.fps, self.clip.sample_rate or 16000, self.cues
+        )
+
+
+def prepare(part: Selection) -> list[PreparedClip]:
+    """Address the clips of a split; reads sidecars and tables, no media."""
+    cues = part.data.cues()
+    prepared = []
+    for clip in part.clips:
+        track = part.data.track_of(clip)
+        address = content_id(clip.sha256, sha256_file(track) if track else None, length=40)
+        prepared.append(PreparedClip(clip, part.data.path_of(clip), track, address, cues.get(clip.id)))
+    return prepared
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureBank:
+    """Features of one detector over a cache.
+
+    Args:
+        ref: The detector.
+        options: Its constructor keywords.
+        cache: Where arrays are kept.
+    """
+
+    ref: DetectorRef
+    options: Mapping[str, Any]
+    cache: FeatureCache
+
+    def config(self, detector: Featuriser) -> dict[str, Any]:
+        """What decides the features, besides the clip."""
+        return {**detector.feature_config(), "seen_through": code_version(*SEEN_THROUGH)}
+
+    def view(self, detector: Detector, prepared: PreparedClip, skip: int = 0) -> ClipView:
+        """View of a clip for this detector, trimmed by `skip` frames."""
+        inner: ClipView = prepared.view()
+        if skip:
+            inner = TrimmedView(inner, skip)
+        if not isinstance(detector, Featuriser):
+            return inner
+        return FeatureView(inner, detector, self.cache, self._key(detector, prepared, skip))
+
+    def _key(self, detector: Featuriser, prepared: PreparedClip, skip: int) -> str:
+        return FeatureCache.key(prepared.content, {**self.config(detector), "skip": skip})
+
+    def missing(self, wanted: Sequence[tuple[PreparedClip, int]]) -> list[tuple[PreparedClip, int]]:
+        """Those whose features are not cached; none for detectors without features."""
+        detector = make(self.ref, **self.options)
+        if not isinstance(detector, Featuriser):
+            return []
+        return [item for item in wanted if self._key(detector, *item) not in self.cache]
+
+    def forget(self, wanted: Sequence[tuple[PreparedClip, int]]) -> None:
+        """Drop cached features, so that they are computed again."""
+        detector = make(self.ref, **self.options)
+        if isinstance(detector, Featuriser):
+            for item in wanted:
+                self.cache.path(self._key(detector, *item)).unlink(missing_ok=True)
+
+    def fill(
+        self, wanted: Sequence[tuple[PreparedClip, int]], workers: int, bar: Bar, timeout: float = CLIP_TIMEOUT
+    ) -> None:
+        """Compute features in worker processes.
+
+        Args:
+            wanted: Clips and the frames trimmed from each.
+            workers: Number of processes.
+            bar: Told how far it is.
+            timeout: Seconds for each clip; one that takes longer is cached as its error.
+        """
+        detector = make(self.ref, **self.options)
+        if not isinstance(detector, Featuriser):
+            return
+        payloads = {}
+        for prepared, skip in wanted:
+            key = self._key(detector, prepared, skip)
+            payloads[key] = self._payload(prepared, skip, key)
+        for failure in run_items("benchmarks.features:featurise_item", payloads, workers, timeout, bar):
+            self.cache.put(
+                failure.key, {"error_code": np.array(failure.code), "error_detail": np.array(failure.reason)}
+            )
+
+    def _payload(self, prepared: PreparedClip, skip: int, key: str) -> dict[str, Any]:
+        return {
+            "detector": [self.ref.name, self.ref.preset, dict(self.options)],
+            "cache": str(self.cache.folder),
+            "key": key,
+            "skip": skip,
+            **_clip_payload(prepared),
+        }
+
+
+def _clip_payload(prepared: PreparedClip) -> dict[str, Any]:
+    return {
+        "id": prepared.clip.id,
+        "path": str(prepared.path),
+        "track": str(prepared.track_path) if prepared.track_path else None,
+        "fps": prepared.clip.fps,
+        "sample_rate": prepared.clip.sample_rate or 16000,
+    }
+
+
+def _view_of(payload: Mapping[str, Any]) -> FileView:
+    track = Path(payload["track"]) if payload["track"] else None
+    return FileView(payload["id"], Path(payload["path"]), track, payload["fps"], payload["sample_rate"])
+
+
+def featurise_item(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Worker: compute the features of one clip into the cache."""
+    name, preset, options = payload["detector"]
+    detector = make(DetectorRef(name, preset), **options)
+    view: ClipView = _view_of(payload)
+    if payload["skip"]:
+        view = TrimmedView(view, payload["skip"])
+    if not isinstance(detector, Featuriser):
+        raise TypeError(f"detector {name!r} has no features")
+    compute_features(view, detector, FeatureCache(Path(payload["cache"])), payload["key"])
+    return {}
+
+
+def silence_item(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Worker: measure how many whole frames of leading silence a clip has."""
+    view = _view_of(payload)
+    try:
+        skip = int(leading_silence(view.audio(), view.sample_rate) * view.fps)
+    except MediaError:
+        skip = 0
+    FeatureCache(Path(payload["cache"])).put(payload["key"], {"skip": np.int64(skip)})
+    return {}
+
+
+def silent_frames(
+    prepared: Sequence[PreparedClip], cache: FeatureCache, workers: int, bar: Bar
+) -> dict[str, int]:
+    """Whole frames of leading silence by clip id; clips without sound have 0."""
+    config = {"rule": "leading_silence", "code": code_version("benchmarks.views", "cmdfd.media.decode")}
+    keys = {item.clip.id: FeatureCache.key(item.content, config) for item in prepared}
+    payloads = {
+        keys[item.clip.id]: {"cache": str(cache.folder), "key": keys[item.clip.id], **_clip_payload(item)}
+        for item in prepared
+        if keys[item.clip.id] not in cache
+    }
+    for failure in run_items("benchmarks.features:silence_item", payloads, workers, CLIP_TIMEOUT, bar):
+        cache.put(failure.key, {"skip": np.int64(0)})
+    found = {}
+    for item in prepared:
+        stored = cache.get(keys[item.clip.id])
+        found[item.clip.id] = int(stored["skip"]) if stored else 0
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An item that did not end well."""
+
+    key: str
+    code: str
+    reason: str
+
+
+def run_items(
+    function: str, payloads: Mapping[str, Mapping[str, Any]], workers: int, timeout: float, bar: Bar
+) -> Iterable[Failure]:
+    """Run a worker function over payloads; yield what failed.
+
+    Args:
+        function: "module:function" taking one payload.
+        payloads: JSON-able payloads by key.
+        workers: Processes; 1 runs here.
+        timeout: Seconds for each item (processes only).
+        bar: Told how far it is.
+    """
+    from cmdfd.work import WorkItem, run_plan
+
+    items = [WorkItem.of(key, payload) for key, payload in payloads.items()]
+    total = len(items)
+    failures = []
+    for done, result in enumerate(run_plan(function, items, workers=workers, timeout=timeout), start=1):
+        bar(done, total)
+        if result.code != "ok":
+            failures.append(Failure(result.key, result.code, result.reason))
+    return failures

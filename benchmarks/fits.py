@@ -1,0 +1,165 @@
+"""Fitting detectors, and keeping fits by everything that decides them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.code_version import code_version
+from benchmarks.detector import FitRecord, LabelledView, Progress, silent
+from benchmarks.registry import DetectorRef, make
+from cmdfd.clip import content_id, sha256_file
+from cmdfd.registry import origin_module
+
+if TYPE_CHECKING:
+    from benchmarks.detector import ClipView, Detector
+    from benchmarks.protocol import Selection
+    from cmdfd.clip import Clip
+
+#: Modules whose code decides what detectors see; a change of theirs makes cached fits void.
+SEEN_THROUGH = ("benchmarks.views", "cmdfd.faces.crops", "cmdfd.faces.tracks", "cmdfd.media.decode")
+
+ViewMaker = Callable[["Detector", "Selection", "Clip"], "ClipView"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A detector that is ready to predict.
+
+    Args:
+        ref: Name and preset.
+        detector: Fitted instance.
+        revision: Hash of everything that decides its scores.
+        record: What it was fitted on.
+        seconds: Wall time of the fit, None where it came from the cache or needs none.
+    """
+
+    ref: DetectorRef
+    detector: Detector
+    revision: str
+    record: FitRecord
+    seconds: float | None
+
+
+def detector_code_version(ref: DetectorRef) -> str:
+    """Hash of a detector's own source and of what it sees through."""
+    return code_version(origin_module(ref.name), *SEEN_THROUGH)
+
+
+def fit_key(
+    ref: DetectorRef, seed: int, options: Mapping[str, Any], train: Sequence[Selection], select: Sequence[Selection]
+) -> str:
+    """Content address of a fit: preset, options, seed, code, and every clip with its labels."""
+    return content_id(
+        ref.name,
+        ref.preset,
+        seed,
+        dict(options),
+        detector_code_version(ref),
+        [[part.ref.split, _clips_hash(part)] for part in train],
+        [[part.ref.split, _clips_hash(part)] for part in select],
+        length=24,
+    )
+
+
+def _clips_hash(part: Selection) -> str:
+    rows = sorted(
+        [
+            clip.sha256,
+            str(clip.labels),
+            clip.kind,
+            clip.component,
+            sha256_file(part.data.path / clip.tracks) if clip.tracks else None,
+        ]
+        for clip in part.clips
+    )
+    return content_id(rows, length=24)
+
+
+def fit_or_load(
+    ref: DetectorRef,
+    seed: int,
+    options: Mapping[str, Any],
+    train: Sequence[Selection],
+    select: Sequence[Selection],
+    *,
+    folder: Path,
+    view: ViewMaker,
+    reuse: bool = True,
+    progress: Progress = silent,
+) -> Fitted:
+    """Fit a detector, or load the fit that was made from just the same.
+
+    Args:
+        ref: Which detector.
+        seed: Training seed.
+        options: Constructor keywords (`--detector-args`).
+        train: What it learns from.
+        select: What it chooses epochs and thresholds on.
+        folder: Cache of fits.
+        view: Makes the view of a clip for a detector.
+        reuse: False to fit anew even where a fit is cached.
+        progress: Told how far the fit is.
+    """
+    key = fit_key(ref, seed, options, train, select)
+    place = folder / key
+    detector = make(ref, seed=seed, **options)
+    record = _record(ref, seed, train, select)
+    if not detector.spec.needs_training:
+        return Fitted(ref, detector, key, record, None)
+    if reuse and (place / "record.json").is_file():
+        return Fitted(ref, type(detector).load(place), key, record, None)
+    started = time.perf_counter()
+    detector.fit(_labelled(detector, train, view), _labelled(detector, select, view), progress)
+    seconds = time.perf_counter() - started
+    _store(detector, record, place)
+    # what will be judged is what was saved, so that a second run gives the same scores to the last bit
+    return Fitted(ref, type(detector).load(place), key, record, seconds)
+
+
+def _record(ref: DetectorRef, seed: int, train: Sequence[Selection], select: Sequence[Selection]) -> FitRecord:
+    return FitRecord(
+        detector=ref.name,
+        preset=ref.preset,
+        seed=seed,
+        trained_on=tuple(part.ref.label for part in train),
+        selected_on=tuple(part.ref.label for part in select),
+        components=tuple(sorted({clip.component for part in train for clip in part.clips})),
+    )
+
+
+def _labelled(detector: Detector, parts: Sequence[Selection], view: ViewMaker) -> list[LabelledView]:
+    return [
+        LabelledView(view(detector, part, clip), clip.labels, clip.component, clip.kind, clip.segments)
+        for part in parts
+        for clip in part.clips
+        if clip.labels.label is not None
+    ]
+
+
+def _store(detector: Detector, record: FitRecord, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=".part-"))
+    detector.save(temporary)
+    text = json.dumps(
+        {
+            "schema_version": 1,
+            "detector": record.detector,
+            "preset": record.preset,
+            "seed": record.seed,
+            "trained_on": list(record.trained_on),
+            "selected_on": list(record.selected_on),
+            "components": list(record.components),
+        },
+        indent=1,
+    )
+    (temporary / "record.json").write_text(text, encoding="utf-8")
+    if place.exists():
+        shutil.rmtree(place)
+    temporary.rename(place)

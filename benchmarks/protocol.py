@@ -1,0 +1,144 @@
+"""What a run trains on, selects on and reports on, and the refusal of overlap between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cmdfd.clip import REAL_KIND, SPLITS
+from cmdfd.errors import CmdfdError, nearest
+
+if TYPE_CHECKING:
+    from cmdfd.clip import Clip
+    from cmdfd.dataset import Dataset
+
+#: The embedded default: train, choose and judge on mini-a, judge across sets on mini-b.
+DEFAULT_TRAIN = ("mini-a/train",)
+DEFAULT_SELECT = ("mini-a/validation",)
+DEFAULT_REPORT = ("mini-a/test", "mini-b/test")
+
+
+class LeakError(CmdfdError):
+    """Something that was learned from is also reported on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRef:
+    """A split of a set, as typed: "mini-a/test", "DIR" or "DIR:validation".
+
+    Args:
+        dataset: Name of an embedded recipe, or the folder of a built set.
+        split: "train", "validation" or "test".
+    """
+
+    dataset: str
+    split: str
+
+    @property
+    def label(self) -> str:
+        """Name for tables."""
+        return f"{Path(self.dataset).name}/{self.split}"
+
+
+def parse_split(text: str, default_split: str) -> SplitRef:
+    """Read a split reference.
+
+    Args:
+        text: "NAME/SPLIT" for embedded sets, "FOLDER" or "FOLDER:SPLIT" for built ones.
+        default_split: Split where none is named.
+
+    Raises:
+        CmdfdError: For a split that does not exist.
+    """
+    if Path(text).is_dir():
+        return SplitRef(text, default_split)
+    for separator in (":", "/"):
+        head, found, tail = text.rpartition(separator)
+        if found and head and tail in SPLITS:
+            return SplitRef(head, tail)
+    head, found, tail = text.rpartition(":")
+    if found and Path(head).is_dir():
+        raise CmdfdError(f"unknown split {tail!r} in {text!r}: {nearest(tail, SPLITS)}")
+    return SplitRef(text, default_split)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Clips of one split of one set.
+
+    Args:
+        ref: Where they come from.
+        data: The opened set.
+        clips: Its clips, after `--limit`.
+    """
+
+    ref: SplitRef
+    data: Dataset
+    clips: tuple[Clip, ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Fake kinds present, sorted."""
+        return tuple(sorted({clip.kind for clip in self.clips} - {REAL_KIND}))
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """The three parts of a run."""
+
+    train: tuple[Selection, ...]
+    select: tuple[Selection, ...]
+    report: tuple[Selection, ...]
+
+    def check(self) -> None:
+        """Refuse a run whose parts share a person, a recording or a file.
+
+        Raises:
+            LeakError: With the parts and the first shared ids.
+        """
+        _check_disjoint("--train-on", self.train, "--report-on", self.report)
+        _check_disjoint("--select-on", self.select, "--report-on", self.report)
+        _check_disjoint("--train-on", self.train, "--select-on", self.select)
+
+
+def limit_components(clips: Sequence[Clip], limit: float | None) -> tuple[Clip, ...]:
+    """Keep the first components (sorted by id), whole, so that no pair is torn apart.
+
+    Args:
+        clips: Clips of one split.
+        limit: A number of components (>= 1), a share (0 < share < 1), or None for all.
+    """
+    if limit is None:
+        return tuple(clips)
+    if limit <= 0:
+        raise CmdfdError(f"--limit must be a number of components >= 1 or a share in (0, 1), got {limit}")
+    names = sorted({clip.component for clip in clips})
+    count = max(round(limit * len(names)), 1) if limit < 1 else int(limit)
+    kept = set(names[:count])
+    return tuple(clip for clip in clips if clip.component in kept)
+
+
+def _identities(parts: Sequence[Selection]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {"face": set(), "voice": set(), "source": set(), "file": set()}
+    for part in parts:
+        for clip in part.clips:
+            found["face"].add(clip.face_id)
+            found["voice"].add(clip.voice_id)
+            found["source"].update(clip.source_ids)
+            found["file"].add(clip.sha256)
+    return found
+
+
+def _check_disjoint(name: str, one: Sequence[Selection], other_name: str, other: Sequence[Selection]) -> None:
+    first, second = _identities(one), _identities(other)
+    for what in first:
+        shared = sorted(first[what] & second[what] - {""})
+        if shared:
+            raise LeakError(
+                f"{name} ({', '.join(part.ref.label for part in one)}) and {other_name} "
+                f"({', '.join(part.ref.label for part in other)}) share {len(shared)} {what} ids, "
+                f"for example {', '.join(shared[:3])}; name splits that are disjoint, "
+                "e.g. the train, validation and test splits of one build"
+            )

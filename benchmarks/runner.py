@@ -1,0 +1,237 @@
+"""The steps of a run: sets, features, fits, answers. `benchmarks.assemble` makes the result of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.features import FeatureBank, PreparedClip, prepare, silent_frames
+from benchmarks.fits import Fitted, fit_or_load
+from benchmarks.predicting import Overwrite, PredictionStore, Wanted, predict_all
+from benchmarks.predictions import RowKey, to_row
+from benchmarks.protocol import DEFAULT_REPORT, DEFAULT_SELECT, DEFAULT_TRAIN, Protocol, Selection, parse_split
+from benchmarks.registry import DetectorRef, spec_of
+from benchmarks.sets import SetStore
+from benchmarks.thresholds import choose_threshold
+from cmdfd.cache import FeatureCache, cache_dir
+
+if TYPE_CHECKING:
+    from benchmarks.progress import Reporter
+    from benchmarks.results import Threshold
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """Everything that decides a run.
+
+    Args:
+        detector: As typed: "mds", "mds:fixed", "pkg.mod:Class" ...
+        preset: Preset, where it is not part of `detector`.
+        options: Constructor keywords of the detector (`--detector-args`).
+        train_on: Split references to learn from.
+        select_on: Split references to choose epochs and thresholds on.
+        report_on: Split references to judge on.
+        seed: Seed of training and bootstrap.
+        fit_seeds: Number of training seeds (seed, seed + 1, ...) for the spread; the first one is reported.
+        limit: Components (>= 1) or share (< 1) of every split.
+        overwrite: What to do with fits, features and predictions that exist already.
+        output: Folder for run directories.
+        cache: Folder of caches, None for the default.
+        workers: Processes for building and preparing.
+        floors: Whether floors stand beside the detector.
+    """
+
+    detector: str
+    preset: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    train_on: tuple[str, ...] = DEFAULT_TRAIN
+    select_on: tuple[str, ...] = DEFAULT_SELECT
+    report_on: tuple[str, ...] = DEFAULT_REPORT
+    seed: int = 0
+    fit_seeds: int = 1
+    limit: float | None = None
+    overwrite: Overwrite = Overwrite.ONLY_MISSING
+    output: Path = Path("runs")
+    cache: Path | None = None
+    workers: int = 2
+    floors: bool = True
+
+    def resolved(self) -> dict[str, Any]:
+        """JSON-able form for `config.resolved.yaml` and `result.json`."""
+        return {
+            "detector": self.detector,
+            "preset": self.preset,
+            "detector_args": dict(self.options),
+            "train_on": list(self.train_on),
+            "select_on": list(self.select_on),
+            "report_on": list(self.report_on),
+            "seed": self.seed,
+            "fit_seeds": self.fit_seeds,
+            "limit": self.limit,
+            "overwrite_strategy": str(self.overwrite),
+            "workers": self.workers,
+            "floors": self.floors,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A fitted detector, its threshold and its rows of the predictions table."""
+
+    fitted: Fitted
+    threshold: Threshold | None
+    rows: list[dict[str, Any]]
+
+
+class Runner:
+    """Carries a run's caches and clocks from step to step.
+
+    Args:
+        config: The run.
+        reporter: Told about progress.
+    """
+
+    def __init__(self, config: RunConfig, reporter: Reporter) -> None:
+        self.config = config
+        self.reporter = reporter
+        self.root = cache_dir(config.cache)
+        self.features = FeatureCache(self.root / "features")
+        self.sets = SetStore(self.root, config.workers, reporter)
+        self.timing: dict[str, float] = {}
+        self._prepared: dict[tuple[Path, str], dict[str, PreparedClip]] = {}
+        self._renewed: set[str] = set()
+
+    @property
+    def anew(self) -> bool:
+        """Whether cached fits, features and predictions are to be made again."""
+        return self.config.overwrite is Overwrite.ALWAYS
+
+    def _clock(self, phase: str, since: float) -> None:
+        self.timing[phase] = self.timing.get(phase, 0.0) + time.perf_counter() - since
+
+    def protocol(self) -> Protocol:
+        """Open the sets of the run (building embedded ones) and refuse overlap."""
+        started = time.perf_counter()
+
+        def pick(texts: Sequence[str], split: str) -> tuple[Selection, ...]:
+            return tuple(self.sets.select(parse_split(text, split), self.config.limit) for text in texts)
+
+        config = self.config
+        protocol = Protocol(
+            pick(config.train_on, "train"), pick(config.select_on, "validation"), pick(config.report_on, "test")
+        )
+        protocol.check()
+        self._clock("sets", started)
+        return protocol
+
+    def prepared(self, part: Selection) -> dict[str, PreparedClip]:
+        """Content addresses of a split's clips by id, computed once."""
+        key = (part.data.path, part.ref.split)
+        if key not in self._prepared:
+            self._prepared[key] = {item.clip.id: item for item in prepare(part)}
+        return self._prepared[key]
+
+    def _fill(self, bank: FeatureBank, wanted: Sequence[Wanted], title: str) -> None:
+        fresh = [item for item in wanted if self.anew and f"{bank.ref.label} {item.key}" not in self._renewed]
+        self._renewed.update(f"{bank.ref.label} {item.key}" for item in fresh)
+        started = time.perf_counter()
+        bank.forget([(item.prepared, item.skip) for item in fresh])
+        missing = bank.missing([(item.prepared, item.skip) for item in wanted])
+        if missing:
+            with self.reporter.bar(title) as bar:
+                bank.fill(missing, self.config.workers, bar)
+        self._clock("features", started)
+
+    def fit(self, ref: DetectorRef, seed: int, protocol: Protocol) -> Fitted:
+        """Features of the training parts, then the fit."""
+        options = self.options(ref)
+        bank = FeatureBank(ref, options, self.features)
+        if spec_of(ref.name).needs_training:
+            for part in (*protocol.train, *protocol.select):
+                wanted = [Wanted(item, 0) for item in self.prepared(part).values()]
+                self._fill(bank, wanted, f"features {part.ref.label}")
+        started = time.perf_counter()
+        with self.reporter.bar(f"fit {ref.label}, seed {seed}") as bar:
+            fitted = fit_or_load(
+                ref,
+                seed,
+                options,
+                protocol.train,
+                protocol.select,
+                folder=self.root / "fits",
+                view=lambda detector, part, clip: bank.view(detector, self.prepared(part)[clip.id]),
+                reuse=not self.anew,
+                progress=bar,
+            )
+        self._clock(f"fit {ref.label}", started)
+        return fitted
+
+    def options(self, ref: DetectorRef) -> dict[str, Any]:
+        """Constructor keywords of a detector: those of the command line are for the detector in question only."""
+        from benchmarks.registry import resolve
+
+        asked = resolve(self.config.detector, self.config.preset)
+        return dict(self.config.options) if ref == asked else {}
+
+    def trims(self, part: Selection) -> dict[str, int]:
+        """Whole frames of leading silence of every clip of a split."""
+        started = time.perf_counter()
+        clips = list(self.prepared(part).values())
+        with self.reporter.bar(f"silence {part.ref.label}") as bar:
+            skips = silent_frames(clips, self.features, self.config.workers, bar)
+        self._clock("features", started)
+        return skips
+
+    def answers(self, fitted: Fitted, part: Selection, skips: dict[str, int]) -> list[dict[str, Any]]:
+        """A detector's answers for a split, in the split's order."""
+        bank = FeatureBank(fitted.ref, self.options(fitted.ref), self.features)
+        wanted = [Wanted(item, skips.get(item.clip.id, 0)) for item in self.prepared(part).values()]
+        store = PredictionStore(self.root / "predictions", fitted.revision)
+        if self.anew and fitted.revision not in self._renewed:
+            self._renewed.add(fitted.revision)
+            store.clear()
+        known = store.read()
+        missing = [item for item in wanted if item.key not in known]
+        if self.config.overwrite is not Overwrite.ONLY_CACHE:
+            self._fill(bank, missing, f"features {part.ref.label}")
+        started = time.perf_counter()
+        with self.reporter.bar(f"{fitted.ref.label} on {part.ref.label}") as bar:
+            rows = predict_all(
+                fitted.detector,
+                wanted,
+                store,
+                lambda item: bank.view(fitted.detector, item.prepared, item.skip),
+                self.config.overwrite,
+                bar,
+            )
+        self._clock("predict", started)
+        return rows
+
+    def judge(self, fitted: Fitted, protocol: Protocol, trim: bool) -> Judged:
+        """Threshold on the selection split, then rows for every report split and condition."""
+        threshold = self.threshold(fitted, protocol)
+        rows: list[dict[str, Any]] = []
+        for part in protocol.report:
+            conditions: dict[str, dict[str, int]] = {"untrimmed": {}}
+            if trim:
+                conditions["trimmed"] = self.trims(part)
+            clips = [item.clip for item in self.prepared(part).values()]
+            for condition, skips in conditions.items():
+                key = RowKey(fitted.ref.label, part.data.name, part.ref.split, condition)
+                answers = self.answers(fitted, part, skips)
+                rows += [to_row(key, clip, row) for clip, row in zip(clips, answers, strict=True)]
+        return Judged(fitted, threshold, rows)
+
+    def threshold(self, fitted: Fitted, protocol: Protocol) -> Threshold | None:
+        """Decision threshold of a detector, None where nothing was named to choose it on."""
+        if not protocol.select:
+            return None
+        labels: list[int] = []
+        answers: list[dict[str, Any]] = []
+        for part in protocol.select:
+            labels += [int(item.clip.labels.label or 0) for item in self.prepared(part).values()]
+            answers += self.answers(fitted, part, {})
+        return choose_threshold(labels, answers, ", ".join(part.ref.label for part in protocol.select))

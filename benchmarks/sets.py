@@ -1,0 +1,79 @@
+"""Opening the sets of a run; embedded ones are built on first use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.protocol import Selection, SplitRef, limit_components
+from cmdfd.clip import content_id
+from cmdfd.errors import CmdfdError, nearest
+
+if TYPE_CHECKING:
+    from benchmarks.progress import Reporter
+    from cmdfd.dataset import Dataset
+
+
+@dataclass(slots=True)
+class SetStore:
+    """Opens sets by name or folder, each once.
+
+    Args:
+        cache: Where embedded sets are built.
+        workers: Processes of a build.
+        reporter: Told about builds.
+        build_seed: Seed of embedded builds; None takes the recipe's own.
+        build_seconds: Wall seconds spent building, by set.
+    """
+
+    cache: Path
+    workers: int
+    reporter: Reporter
+    build_seed: int | None = None
+    build_seconds: dict[str, float] | None = None
+    _open: dict[str, Dataset] | None = None
+
+    def open(self, name: str) -> Dataset:
+        """Open a built folder, or an embedded recipe by name (building it where it is not there yet)."""
+        from cmdfd.dataset import Dataset
+
+        self._open = self._open if self._open is not None else {}
+        if name not in self._open:
+            folder = Path(name)
+            self._open[name] = Dataset.open(folder) if folder.is_dir() else self._embedded(name)
+        return self._open[name]
+
+    def _embedded(self, name: str) -> Dataset:
+        import time
+
+        from cmdfd.dataset import Dataset
+        from generators.build import build
+        from generators.recipe import load_recipe, recipe_names
+
+        if name not in recipe_names():
+            raise CmdfdError(
+                f"{name!r} is neither the folder of a built set nor an embedded recipe: {nearest(name, recipe_names())}"
+            )
+        recipe = load_recipe(name, seed=self.build_seed)
+        out = self.cache / "sets" / f"{name}-{content_id(recipe.identity(), length=12)}"
+        started = time.perf_counter()
+        with self.reporter.bar(f"build {name}") as bar:
+            build(recipe, out, workers=self.workers, progress=bar)
+        seconds = time.perf_counter() - started
+        self.build_seconds = {**(self.build_seconds or {}), name: seconds}
+        self.reporter.say(f"{name}: ready at {out} ({seconds:.0f} s)")
+        return Dataset.open(out)
+
+    def select(self, ref: SplitRef, limit: float | None = None) -> Selection:
+        """Clips of a split.
+
+        Raises:
+            CmdfdError: Where the split is empty or its labels are withheld.
+        """
+        data = self.open(ref.dataset)
+        clips = limit_components([clip for clip in data.clips(ref.split) if clip.labels.label is not None], limit)
+        if not clips:
+            present = sorted({clip.split for clip in data.clips()})
+            raise CmdfdError(f"{ref.label}: no labelled clips in split {ref.split!r}; the set has: {present}")
+        return Selection(SplitRef(data.name, ref.split), data, clips)

@@ -1,0 +1,149 @@
+"""The generator contract: takes in memory, jobs, outcomes.
+
+A generator turns a pristine take into a forged one. It never touches files: the build decodes, harmonises and
+writes, so that real and forged clips walk the same way. Every take is at one constant frame rate with one mono
+sound track, and its first sample sounds together with its first frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmdfd.clip import Labels, Segment
+from cmdfd.faces.tracks import FaceTrack
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """One spoken sound: IPA label, start and end in seconds."""
+
+    label: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What is known of the speech in a take, where the source knows it (talkers do).
+
+    Args:
+        text: The words.
+        voice: JSON-able description of the synthetic voice, enough to speak other words with it.
+        phones: Spoken sounds in order; times on the take's clock.
+    """
+
+    text: str
+    voice: Mapping[str, Any]
+    phones: tuple[Phone, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Take:
+    """An audio-visual recording in memory.
+
+    Args:
+        frames: [T, H, W, 3] uint8 RGB.
+        fps: Frames per second.
+        audio: [N] float32 mono; N covers at least T / fps seconds.
+        sample_rate: Samples per second.
+        track: Face points at every frame, or None where no face was found.
+        speech: Words and sounds, or None where they are unknown.
+    """
+
+    frames: NDArray[np.uint8]
+    fps: float
+    audio: NDArray[np.float32]
+    sample_rate: int
+    track: FaceTrack | None = None
+    speech: Speech | None = None
+
+    @property
+    def duration(self) -> float:
+        """Length of the picture in seconds."""
+        return len(self.frames) / self.fps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """One piece of work for a generator.
+
+    Args:
+        take: The pristine target.
+        donor: Another pristine take (same person, or a fixed partner in the same split), where the spec asks for one.
+        start: Seconds; where the written clip will begin inside the take. A generator that moves the sound in time
+            may use what lies outside the window.
+        seconds: Length of the written clip.
+        params: The recipe's parameters for this kind.
+        rng: The only source of chance.
+    """
+
+    take: Take
+    donor: Take | None
+    start: float
+    seconds: float
+    params: Mapping[str, Any]
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What a generator made.
+
+    Args:
+        take: The forged take, same length, frame rate and sample rate as the target.
+        labels: What is now fake.
+        segments: Forged stretches in seconds of the *take's* clock; the build moves them into the window.
+        masks: [T, H, W] uint8, 255 where pixels were changed, or None where none were.
+        variant: Grade inside the kind, e.g. "80 ms"; "" where there is only one.
+        voice_id: Replaces the clip's voice where a voice was changed, else None.
+    """
+
+    take: Take
+    labels: Labels
+    segments: tuple[Segment, ...]
+    masks: NDArray[np.uint8] | None = None
+    variant: str = ""
+    voice_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorSpec:
+    """What a generator says of itself.
+
+    Args:
+        name: e.g. "audio/swap".
+        family: "audio", "video", "splice" or "external".
+        summary: One line for tables.
+        modalities: Streams that it changes.
+        needs_donor: Whether a job must carry a donor.
+        needs_speech: Whether the take must know its words and sounds.
+        needs_face: Whether the take must have a face track.
+        known_cues: Traces that it is known to leave besides the forgery.
+        licence: Licence of the generator.
+        params: Allowed parameter names with their defaults.
+    """
+
+    name: str
+    family: str
+    summary: str
+    modalities: tuple[str, ...]
+    needs_donor: bool = False
+    needs_speech: bool = False
+    needs_face: bool = False
+    known_cues: tuple[str, ...] = ()
+    licence: str = "Apache-2.0"
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Generator(Protocol):
+    """Something that forges. Raise `cmdfd.errors.MediaError` with a code of `MEDIA_CODES` to refuse a job."""
+
+    spec: GeneratorSpec
+
+    def generate(self, job: Job) -> Outcome:
+        """Forge one take; deterministic given `job`."""
