@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,19 +12,20 @@ import numpy as np
 
 from benchmarks.environment import environment, now
 from benchmarks.evaluate import compare_sets, evaluate_tasks
-from benchmarks.predicting import Overwrite
 from benchmarks.predictions import check_rows, write_predictions
 from benchmarks.registry import FLOORS, DetectorRef, resolve, spec_of
-from benchmarks.results import DatasetInfo, DetectorInfo, RunResult, Threshold
+from benchmarks.results import DatasetInfo, DetectorInfo, RunResult
 from benchmarks.runner import Judged, RunConfig, Runner
 from cmdfd.clip import content_id, sha256_file
 from cmdfd.errors import CmdfdError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from benchmarks.progress import Reporter
-    from benchmarks.protocol import Protocol, Selection
+    from benchmarks.protocol import Protocol
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +57,14 @@ def run(config: RunConfig, reporter: Reporter) -> RunOutcome:
     """
     asked = resolve(config.detector, config.preset)
     runner = Runner(config, reporter)
+    try:
+        return _run(runner, asked)
+    finally:
+        runner.pool.close()
+
+
+def _run(runner: Runner, asked: DetectorRef) -> RunOutcome:
+    config, reporter = runner.config, runner.reporter
     protocol = runner.protocol()
     judged = [_judge(runner, ref, protocol, trim=ref == asked) for ref in _lineup(asked, config.floors)]
     started = time.perf_counter()
@@ -188,10 +195,10 @@ def _dataset_infos(protocol: Protocol) -> list[DatasetInfo]:
             components.setdefault(clip.split, set()).add(clip.component)
         infos[data.name] = DatasetInfo(
             name=data.name,
-            path=data.path.name,
+            path=data.folder.name,
             manifest_sha256=data.manifest_sha256,
             counts=counts,
-            skipped=data.refusals(),
+            skipped=dict(data.build.refused),
             components={split: len(names) for split, names in components.items()},
         )
     return list(infos.values())
@@ -228,9 +235,7 @@ def _seed_spread(runner: Runner, ref: DetectorRef, protocol: Protocol, first: Ju
     }
 
 
-def write_run(
-    result: RunResult, rows: Sequence[dict[str, Any]], folder: Path, config: RunConfig
-) -> RunResult:
+def write_run(result: RunResult, rows: Sequence[dict[str, Any]], folder: Path, config: RunConfig) -> RunResult:
     """Write `predictions.parquet`, `config.resolved.yaml` and, last, `result.json`."""
     from ruamel.yaml import YAML
 
@@ -265,3 +270,21 @@ def read_result(folder: Path) -> RunResult:
         raise CmdfdError(f"{path}: there is no result; is {folder} a run directory?") from error
     except (ValueError, ValidationError) as error:
         raise CmdfdError(f"{path}: {error}") from error
+
+
+def finish(outcome: RunOutcome, reporter: Reporter) -> Path:
+    """Draw the HTML report of a run.
+
+    Returns:
+        Path of `report.html`.
+    """
+    from benchmarks.report.report import write_report
+    from benchmarks.timelines import collect
+
+    first = outcome.result.detectors[0].name
+    thresholds = [task.threshold for task in outcome.result.tasks if task.detector == first]
+    items = collect(outcome.predictions, outcome.protocol, first, thresholds[0]) if outcome.protocol else []
+    path = outcome.folder / "report.html"
+    write_report(outcome.result, outcome.predictions, list(items), path)
+    reporter.say(f"report: {path}")
+    return path

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import numpy as np
 from numpy.typing import NDArray
 
 from cmdfd.clip import Labels, Modality, Segment
@@ -15,6 +14,8 @@ from cmdfd.clip import Labels, Modality, Segment
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
+
+    import numpy as np
 
     from cmdfd.faces.tracks import FaceTrack
 
@@ -157,9 +158,7 @@ class Detector(Protocol):
     preset: str
     seed: int
 
-    def fit(
-        self, train: Sequence[LabelledView], select: Sequence[LabelledView], progress: Progress = silent
-    ) -> Self:
+    def fit(self, train: Sequence[LabelledView], select: Sequence[LabelledView], progress: Progress = silent) -> Self:
         """Learn from `train`; choose epochs, checkpoints and thresholds on `select` only."""
 
     def predict(self, views: Iterable[ClipView]) -> Iterator[Prediction]:

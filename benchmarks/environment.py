@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -65,9 +66,10 @@ def git_revision() -> dict[str, Any] | None:
 
 
 def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(
-        ["git", *words], cwd=folder, capture_output=True, text=True, check=True, timeout=10  # noqa: S607
-    )
+    git = shutil.which("git")
+    if git is None:
+        raise OSError("git is not installed")
+    done = subprocess.run([git, *words], cwd=folder, capture_output=True, text=True, check=True, timeout=10)
     return done.stdout.strip()
 
 
@@ -75,7 +77,7 @@ def _ffmpeg_version() -> str:
     """Version of the libraries inside PyAV: they decode and encode everything."""
     import av
 
-    versions: dict[str, tuple[int, ...]] = av.library_versions
+    versions = av.library_versions
     return ", ".join(f"{name} {'.'.join(map(str, version))}" for name, version in sorted(versions.items()))
 
 

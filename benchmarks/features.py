@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,16 @@ from benchmarks.views import FeatureView, FileView, TrimmedView, compute_feature
 from cmdfd.cache import FeatureCache
 from cmdfd.clip import content_id, sha256_file
 from cmdfd.errors import MediaError
+from cmdfd.work import OK, WorkItem, WorkPlan, open_executor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from benchmarks.detector import Detector
     from benchmarks.progress import Bar
     from benchmarks.protocol import Selection
     from cmdfd.clip import Clip
+    from cmdfd.work import Executor
 
 #: Seconds after which a clip that cannot be prepared is given up.
 CLIP_TIMEOUT = 120.0
@@ -72,11 +76,13 @@ class FeatureBank:
         ref: The detector.
         options: Its constructor keywords.
         cache: Where arrays are kept.
+        failures: Clips whose worker died or ran out of time, by cache key; never kept beyond a run.
     """
 
     ref: DetectorRef
     options: Mapping[str, Any]
     cache: FeatureCache
+    failures: dict[str, Failure] = field(default_factory=dict)
 
     def config(self, detector: Featuriser) -> dict[str, Any]:
         """What decides the features, besides the clip."""
@@ -89,7 +95,10 @@ class FeatureBank:
             inner = TrimmedView(inner, skip)
         if not isinstance(detector, Featuriser):
             return inner
-        return FeatureView(inner, detector, self.cache, self._key(detector, prepared, skip))
+        key = self._key(detector, prepared, skip)
+        failure = self.failures.get(key)
+        failed = (failure.code, failure.reason) if failure else None
+        return FeatureView(inner, detector, self.cache, key, failed)
 
     def _key(self, detector: Featuriser, prepared: PreparedClip, skip: int) -> str:
         return FeatureCache.key(prepared.content, {**self.config(detector), "skip": skip})
@@ -108,16 +117,13 @@ class FeatureBank:
             for item in wanted:
                 self.cache.path(self._key(detector, *item)).unlink(missing_ok=True)
 
-    def fill(
-        self, wanted: Sequence[tuple[PreparedClip, int]], workers: int, bar: Bar, timeout: float = CLIP_TIMEOUT
-    ) -> None:
-        """Compute features in worker processes.
+    def fill(self, wanted: Sequence[tuple[PreparedClip, int]], pool: Pool, bar: Bar) -> None:
+        """Compute features in worker processes; what fails there is remembered as that clip's error.
 
         Args:
             wanted: Clips and the frames trimmed from each.
-            workers: Number of processes.
+            pool: The processes.
             bar: Told how far it is.
-            timeout: Seconds for each clip; one that takes longer is cached as its error.
         """
         detector = make(self.ref, **self.options)
         if not isinstance(detector, Featuriser):
@@ -126,10 +132,8 @@ class FeatureBank:
         for prepared, skip in wanted:
             key = self._key(detector, prepared, skip)
             payloads[key] = self._payload(prepared, skip, key)
-        for failure in run_items("benchmarks.features:featurise_item", payloads, workers, timeout, bar):
-            self.cache.put(
-                failure.key, {"error_code": np.array(failure.code), "error_detail": np.array(failure.reason)}
-            )
+        for failure in pool.run("benchmarks.features:featurise_item", payloads, bar):
+            self.failures[failure.key] = failure
 
     def _payload(self, prepared: PreparedClip, skip: int, key: str) -> dict[str, Any]:
         return {
@@ -156,7 +160,7 @@ def _view_of(payload: Mapping[str, Any]) -> FileView:
     return FileView(payload["id"], Path(payload["path"]), track, payload["fps"], payload["sample_rate"])
 
 
-def featurise_item(payload: Mapping[str, Any]) -> dict[str, Any]:
+def featurise_item(payload: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
     """Worker: compute the features of one clip into the cache."""
     name, preset, options = payload["detector"]
     detector = make(DetectorRef(name, preset), **options)
@@ -169,20 +173,18 @@ def featurise_item(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def silence_item(payload: Mapping[str, Any]) -> dict[str, Any]:
+def silence_item(payload: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
     """Worker: measure how many whole frames of leading silence a clip has."""
     view = _view_of(payload)
     try:
         skip = int(leading_silence(view.audio(), view.sample_rate) * view.fps)
     except MediaError:
         skip = 0
-    FeatureCache(Path(payload["cache"])).put(payload["key"], {"skip": np.int64(skip)})
+    FeatureCache(Path(payload["cache"])).put(payload["key"], {"skip": np.array(skip)})
     return {}
 
 
-def silent_frames(
-    prepared: Sequence[PreparedClip], cache: FeatureCache, workers: int, bar: Bar
-) -> dict[str, int]:
+def silent_frames(prepared: Sequence[PreparedClip], cache: FeatureCache, pool: Pool, bar: Bar) -> dict[str, int]:
     """Whole frames of leading silence by clip id; clips without sound have 0."""
     config = {"rule": "leading_silence", "code": code_version("benchmarks.views", "cmdfd.media.decode")}
     keys = {item.clip.id: FeatureCache.key(item.content, config) for item in prepared}
@@ -191,8 +193,7 @@ def silent_frames(
         for item in prepared
         if keys[item.clip.id] not in cache
     }
-    for failure in run_items("benchmarks.features:silence_item", payloads, workers, CLIP_TIMEOUT, bar):
-        cache.put(failure.key, {"skip": np.int64(0)})
+    pool.run("benchmarks.features:silence_item", payloads, bar)
     found = {}
     for item in prepared:
         stored = cache.get(keys[item.clip.id])
@@ -209,25 +210,38 @@ class Failure:
     reason: str
 
 
-def run_items(
-    function: str, payloads: Mapping[str, Mapping[str, Any]], workers: int, timeout: float, bar: Bar
-) -> Iterable[Failure]:
-    """Run a worker function over payloads; yield what failed.
+class Pool:
+    """Worker processes that live as long as a run, so that their imports are paid once.
 
     Args:
-        function: "module:function" taking one payload.
-        payloads: JSON-able payloads by key.
-        workers: Processes; 1 runs here.
-        timeout: Seconds for each item (processes only).
-        bar: Told how far it is.
+        workers: Number of processes; 1 works in this process, without a time limit.
+        timeout: Seconds for each item.
     """
-    from cmdfd.work import WorkItem, run_plan
 
-    items = [WorkItem.of(key, payload) for key, payload in payloads.items()]
-    total = len(items)
-    failures = []
-    for done, result in enumerate(run_plan(function, items, workers=workers, timeout=timeout), start=1):
-        bar(done, total)
-        if result.code != "ok":
-            failures.append(Failure(result.key, result.code, result.reason))
-    return failures
+    def __init__(self, workers: int, timeout: float = CLIP_TIMEOUT) -> None:
+        self._workers = workers
+        self._timeout = timeout
+        self._executor: Executor | None = None
+
+    def run(self, function: str, payloads: Mapping[str, Mapping[str, Any]], bar: Bar) -> list[Failure]:
+        """Run a worker function over JSON-able payloads by key; returns what failed."""
+        if not payloads:
+            return []
+        if self._executor is None:
+            name = "local" if self._workers > 1 else "serial"
+            self._executor = open_executor(name, self._workers, self._timeout)
+        items = tuple(WorkItem.of(key, payload) for key, payload in payloads.items())
+        failures = []
+        with tempfile.TemporaryDirectory(prefix="cmdfd-records-") as folder:
+            results = self._executor.run(WorkPlan(function, items), Path(folder))
+            for done, result in enumerate(results, start=1):
+                bar(done, len(items))
+                if result.status != OK:
+                    failures.append(Failure(result.key, result.status, result.detail.strip().splitlines()[-1:][0]))
+        return failures
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._executor is not None:
+            self._executor.__exit__(None, None, None)
+            self._executor = None

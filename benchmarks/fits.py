@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.code_version import code_version
 from benchmarks.detector import FitRecord, LabelledView, Progress, silent
-from benchmarks.registry import DetectorRef, make
+from benchmarks.registry import DETECTORS, DetectorRef, make, spec_of
 from cmdfd.clip import content_id, sha256_file
-from cmdfd.registry import origin_module
 
 if TYPE_CHECKING:
     from benchmarks.detector import ClipView, Detector
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Modules whose code decides what detectors see; a change of theirs makes cached fits void.
 SEEN_THROUGH = ("benchmarks.views", "cmdfd.faces.crops", "cmdfd.faces.tracks", "cmdfd.media.decode")
+
+HEADERS_THROUGH = ("benchmarks.views", "cmdfd.audit")
 
 ViewMaker = Callable[["Detector", "Selection", "Clip"], "ClipView"]
 
@@ -48,12 +49,22 @@ class Fitted:
 
 
 def detector_code_version(ref: DetectorRef) -> str:
-    """Hash of a detector's own source and of what it sees through."""
-    return code_version(origin_module(ref.name), *SEEN_THROUGH)
+    """Hash of a detector's own source and of what it sees through.
+
+    A method that is a package of its own is hashed whole, any other by the file of its class.
+    """
+    module = str(DETECTORS.load(ref.name).__module__)
+    package = module.rpartition(".")[0]
+    own = package if package not in ("", "benchmarks.detectors") else module
+    return code_version(own, *(HEADERS_THROUGH if spec_of(ref.name).needs_headers else SEEN_THROUGH))
 
 
 def fit_key(
-    ref: DetectorRef, seed: int, options: Mapping[str, Any], train: Sequence[Selection], select: Sequence[Selection]
+    ref: DetectorRef,
+    seed: int,
+    options: Mapping[str, Any],
+    train: Sequence[Selection],
+    select: Sequence[Selection],
 ) -> str:
     """Content address of a fit: preset, options, seed, code, and every clip with its labels."""
     return content_id(
@@ -75,7 +86,7 @@ def _clips_hash(part: Selection) -> str:
             str(clip.labels),
             clip.kind,
             clip.component,
-            sha256_file(part.data.path / clip.tracks) if clip.tracks else None,
+            sha256_file(part.data.folder / clip.tracks) if clip.tracks else None,
         ]
         for clip in part.clips
     )

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.detector import Prediction
 from benchmarks.predictions import answer
 from cmdfd.clip import content_id
 from cmdfd.errors import CmdfdError
+from cmdfd.work import TRANSIENT
 
 if TYPE_CHECKING:
-    from benchmarks.detector import ClipView, Detector
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from benchmarks.detector import ClipView, Detector, Prediction
     from benchmarks.features import PreparedClip
     from benchmarks.progress import Bar
 
@@ -111,9 +112,15 @@ def predict_all(
     bar(len(wanted) - len(missing), len(wanted))
     for done, (item, prediction) in enumerate(_paired(detector, missing, view), start=1):
         known[item.key] = answer(prediction)
-        store.append(item.key, known[item.key])
+        if not _may_pass(prediction):
+            store.append(item.key, known[item.key])
         bar(len(wanted) - len(missing) + done, len(wanted))
     return [known[item.key] for item in wanted]
+
+
+def _may_pass(prediction: Prediction) -> bool:
+    """Whether an error may go away by itself (a timeout, a killed worker): such answers are not kept."""
+    return prediction.error is not None and prediction.error.partition(":")[0] in TRANSIENT
 
 
 def _paired(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Bar(Protocol):
@@ -23,16 +25,8 @@ class Reporter(Protocol):
     def say(self, text: str) -> None:
         """A line that stays."""
 
-    def bar(self, title: str) -> AbstractBar:
+    def bar(self, title: str) -> AbstractContextManager[Bar]:
         """A context manager that yields a `Bar`."""
-
-
-class AbstractBar(Protocol):
-    """Context manager of a bar."""
-
-    def __enter__(self) -> Bar: ...
-
-    def __exit__(self, *error: object) -> bool | None: ...
 
 
 def _nothing(done: int, total: int, note: str = "") -> None:

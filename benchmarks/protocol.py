@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmdfd.clip import REAL_KIND, SPLITS
 from cmdfd.errors import CmdfdError, nearest
+from cmdfd.splits import check_disjoint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cmdfd.clip import Clip
     from cmdfd.dataset import Dataset
 
@@ -18,10 +21,6 @@ if TYPE_CHECKING:
 DEFAULT_TRAIN = ("mini-a/train",)
 DEFAULT_SELECT = ("mini-a/validation",)
 DEFAULT_REPORT = ("mini-a/test", "mini-b/test")
-
-
-class LeakError(CmdfdError):
-    """Something that was learned from is also reported on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +95,15 @@ class Protocol:
         """Refuse a run whose parts share a person, a recording or a file.
 
         Raises:
-            LeakError: With the parts and the first shared ids.
+            SplitError: With the parts and the first shared ids.
         """
-        _check_disjoint("--train-on", self.train, "--report-on", self.report)
-        _check_disjoint("--select-on", self.select, "--report-on", self.report)
-        _check_disjoint("--train-on", self.train, "--select-on", self.select)
+        named = {"--train-on": self.train, "--select-on": self.select, "--report-on": self.report}
+        for first, second in combinations(named, 2):
+            check_disjoint(_clips(named[first]), _clips(named[second]), (first, second))
+
+
+def _clips(parts: Sequence[Selection]) -> list[Clip]:
+    return [clip for part in parts for clip in part.clips]
 
 
 def limit_components(clips: Sequence[Clip], limit: float | None) -> tuple[Clip, ...]:
@@ -118,27 +121,3 @@ def limit_components(clips: Sequence[Clip], limit: float | None) -> tuple[Clip, 
     count = max(round(limit * len(names)), 1) if limit < 1 else int(limit)
     kept = set(names[:count])
     return tuple(clip for clip in clips if clip.component in kept)
-
-
-def _identities(parts: Sequence[Selection]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {"face": set(), "voice": set(), "source": set(), "file": set()}
-    for part in parts:
-        for clip in part.clips:
-            found["face"].add(clip.face_id)
-            found["voice"].add(clip.voice_id)
-            found["source"].update(clip.source_ids)
-            found["file"].add(clip.sha256)
-    return found
-
-
-def _check_disjoint(name: str, one: Sequence[Selection], other_name: str, other: Sequence[Selection]) -> None:
-    first, second = _identities(one), _identities(other)
-    for what in first:
-        shared = sorted(first[what] & second[what] - {""})
-        if shared:
-            raise LeakError(
-                f"{name} ({', '.join(part.ref.label for part in one)}) and {other_name} "
-                f"({', '.join(part.ref.label for part in other)}) share {len(shared)} {what} ids, "
-                f"for example {', '.join(shared[:3])}; name splits that are disjoint, "
-                "e.g. the train, validation and test splits of one build"
-            )

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.features import FeatureBank, PreparedClip, prepare, silent_frames
+from benchmarks.features import FeatureBank, Pool, PreparedClip, prepare, silent_frames
 from benchmarks.fits import Fitted, fit_or_load
 from benchmarks.predicting import Overwrite, PredictionStore, Wanted, predict_all
 from benchmarks.predictions import RowKey, to_row
-from benchmarks.protocol import DEFAULT_REPORT, DEFAULT_SELECT, DEFAULT_TRAIN, Protocol, Selection, parse_split
-from benchmarks.registry import DetectorRef, spec_of
+from benchmarks.protocol import (
+    DEFAULT_REPORT,
+    DEFAULT_SELECT,
+    DEFAULT_TRAIN,
+    Protocol,
+    Selection,
+    parse_split,
+)
+from benchmarks.registry import DetectorRef, resolve, spec_of
 from benchmarks.sets import SetStore
 from benchmarks.thresholds import choose_threshold
 from cmdfd.cache import FeatureCache, cache_dir
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from benchmarks.progress import Reporter
     from benchmarks.results import Threshold
 
@@ -103,6 +111,8 @@ class Runner:
         self.timing: dict[str, float] = {}
         self._prepared: dict[tuple[Path, str], dict[str, PreparedClip]] = {}
         self._renewed: set[str] = set()
+        self._banks: dict[DetectorRef, FeatureBank] = {}
+        self.pool = Pool(config.workers)
 
     @property
     def anew(self) -> bool:
@@ -112,8 +122,12 @@ class Runner:
     def _clock(self, phase: str, since: float) -> None:
         self.timing[phase] = self.timing.get(phase, 0.0) + time.perf_counter() - since
 
-    def protocol(self) -> Protocol:
-        """Open the sets of the run (building embedded ones) and refuse overlap."""
+    def protocol(self, *, report: bool = True) -> Protocol:
+        """Open the sets of the run (building embedded ones) and refuse overlap.
+
+        Args:
+            report: False where nothing but a fit is wanted.
+        """
         started = time.perf_counter()
 
         def pick(texts: Sequence[str], split: str) -> tuple[Selection, ...]:
@@ -121,7 +135,9 @@ class Runner:
 
         config = self.config
         protocol = Protocol(
-            pick(config.train_on, "train"), pick(config.select_on, "validation"), pick(config.report_on, "test")
+            pick(config.train_on, "train"),
+            pick(config.select_on, "validation"),
+            pick(config.report_on, "test"),
         )
         protocol.check()
         self._clock("sets", started)
@@ -129,7 +145,7 @@ class Runner:
 
     def prepared(self, part: Selection) -> dict[str, PreparedClip]:
         """Content addresses of a split's clips by id, computed once."""
-        key = (part.data.path, part.ref.split)
+        key = (part.data.folder, part.ref.split)
         if key not in self._prepared:
             self._prepared[key] = {item.clip.id: item for item in prepare(part)}
         return self._prepared[key]
@@ -142,13 +158,12 @@ class Runner:
         missing = bank.missing([(item.prepared, item.skip) for item in wanted])
         if missing:
             with self.reporter.bar(title) as bar:
-                bank.fill(missing, self.config.workers, bar)
+                bank.fill(missing, self.pool, bar)
         self._clock("features", started)
 
     def fit(self, ref: DetectorRef, seed: int, protocol: Protocol) -> Fitted:
         """Features of the training parts, then the fit."""
-        options = self.options(ref)
-        bank = FeatureBank(ref, options, self.features)
+        bank = self.bank(ref)
         if spec_of(ref.name).needs_training:
             for part in (*protocol.train, *protocol.select):
                 wanted = [Wanted(item, 0) for item in self.prepared(part).values()]
@@ -158,7 +173,7 @@ class Runner:
             fitted = fit_or_load(
                 ref,
                 seed,
-                options,
+                bank.options,
                 protocol.train,
                 protocol.select,
                 folder=self.root / "fits",
@@ -169,25 +184,26 @@ class Runner:
         self._clock(f"fit {ref.label}", started)
         return fitted
 
-    def options(self, ref: DetectorRef) -> dict[str, Any]:
-        """Constructor keywords of a detector: those of the command line are for the detector in question only."""
-        from benchmarks.registry import resolve
-
-        asked = resolve(self.config.detector, self.config.preset)
-        return dict(self.config.options) if ref == asked else {}
+    def bank(self, ref: DetectorRef) -> FeatureBank:
+        """Features of a detector; keywords of the command line are for the detector in question only."""
+        if ref not in self._banks:
+            asked = resolve(self.config.detector, self.config.preset)
+            options = dict(self.config.options) if ref == asked else {}
+            self._banks[ref] = FeatureBank(ref, options, self.features)
+        return self._banks[ref]
 
     def trims(self, part: Selection) -> dict[str, int]:
         """Whole frames of leading silence of every clip of a split."""
         started = time.perf_counter()
         clips = list(self.prepared(part).values())
         with self.reporter.bar(f"silence {part.ref.label}") as bar:
-            skips = silent_frames(clips, self.features, self.config.workers, bar)
+            skips = silent_frames(clips, self.features, self.pool, bar)
         self._clock("features", started)
         return skips
 
     def answers(self, fitted: Fitted, part: Selection, skips: dict[str, int]) -> list[dict[str, Any]]:
         """A detector's answers for a split, in the split's order."""
-        bank = FeatureBank(fitted.ref, self.options(fitted.ref), self.features)
+        bank = self.bank(fitted.ref)
         wanted = [Wanted(item, skips.get(item.clip.id, 0)) for item in self.prepared(part).values()]
         store = PredictionStore(self.root / "predictions", fitted.revision)
         if self.anew and fitted.revision not in self._renewed:

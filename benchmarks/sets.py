@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.protocol import Selection, SplitRef, limit_components
-from cmdfd.clip import content_id
 from cmdfd.errors import CmdfdError, nearest
 
 if TYPE_CHECKING:
@@ -23,46 +22,37 @@ class SetStore:
         cache: Where embedded sets are built.
         workers: Processes of a build.
         reporter: Told about builds.
-        build_seed: Seed of embedded builds; None takes the recipe's own.
-        build_seconds: Wall seconds spent building, by set.
     """
 
     cache: Path
     workers: int
     reporter: Reporter
-    build_seed: int | None = None
-    build_seconds: dict[str, float] | None = None
-    _open: dict[str, Dataset] | None = None
+    _open: dict[str, Dataset] = field(default_factory=dict)
 
     def open(self, name: str) -> Dataset:
         """Open a built folder, or an embedded recipe by name (building it where it is not there yet)."""
         from cmdfd.dataset import Dataset
 
-        self._open = self._open if self._open is not None else {}
         if name not in self._open:
             folder = Path(name)
             self._open[name] = Dataset.open(folder) if folder.is_dir() else self._embedded(name)
         return self._open[name]
 
     def _embedded(self, name: str) -> Dataset:
-        import time
+        from generators.build import build
 
         from cmdfd.dataset import Dataset
-        from generators.build import build
-        from generators.recipe import load_recipe, recipe_names
+        from generators.recipe import builtin_recipes, load_recipe
 
-        if name not in recipe_names():
+        if name not in (known := builtin_recipes()):
             raise CmdfdError(
-                f"{name!r} is neither the folder of a built set nor an embedded recipe: {nearest(name, recipe_names())}"
+                f"{name!r} is neither the folder of a built set nor an embedded recipe: {nearest(name, known)}"
             )
-        recipe = load_recipe(name, seed=self.build_seed)
-        out = self.cache / "sets" / f"{name}-{content_id(recipe.identity(), length=12)}"
-        started = time.perf_counter()
+        recipe = load_recipe(name)
+        out = self.cache / "sets" / f"{name}-{recipe.hash[:12]}"
         with self.reporter.bar(f"build {name}") as bar:
             build(recipe, out, workers=self.workers, progress=bar)
-        seconds = time.perf_counter() - started
-        self.build_seconds = {**(self.build_seconds or {}), name: seconds}
-        self.reporter.say(f"{name}: ready at {out} ({seconds:.0f} s)")
+        self.reporter.say(f"{name}: ready at {out}")
         return Dataset.open(out)
 
     def select(self, ref: SplitRef, limit: float | None = None) -> Selection:

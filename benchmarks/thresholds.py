@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.results import Threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 def choose_threshold(labels: Sequence[int], answers: Sequence[Mapping[str, Any]], chosen_on: str) -> Threshold:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cmdfd.errors import CmdfdError, MediaError
 from cmdfd.faces.tracks import FaceTrack, load_track
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
     from benchmarks.detector import ClipView, Features, Featuriser
     from cmdfd.cache import FeatureCache
     from cmdfd.media.decode import AvClip
@@ -156,9 +158,7 @@ class TrimmedView:
         """Track of the kept frames, on a clock that starts at the first of them."""
         whole = self.inner.track()
         kept = slice(self.skip, None)
-        return FaceTrack(
-            whole.times[kept] - self.skip / self.fps, whole.points[kept], whole.found[kept], whole.backend
-        )
+        return FaceTrack(whole.times[kept] - self.skip / self.fps, whole.points[kept], whole.found[kept], whole.backend)
 
     def features(self) -> Features:
         """Not available: wrap in `FeatureView`."""
@@ -178,12 +178,14 @@ class FeatureView:
         featuriser: The detector.
         cache: Where features are kept, or None to compute them at every call.
         key: Cache key of this clip under this detector's feature configuration.
+        failed: Code and reason where a worker could not compute them.
     """
 
     inner: ClipView
     featuriser: Featuriser
     cache: FeatureCache | None = None
     key: str | None = None
+    failed: tuple[str, str] | None = None
 
     @property
     def id(self) -> str:
@@ -218,6 +220,8 @@ class FeatureView:
 
     def features(self) -> Features:
         """Arrays of `featurise`, or the MediaError that it ended with."""
+        if self.failed is not None:
+            raise MediaError(self.failed[0], self.id, self.failed[1])
         if self.cache is None or self.key is None:
             return self.featuriser.featurise(self.inner)
         found = self.cache.get(self.key)
@@ -228,9 +232,7 @@ class FeatureView:
         return found
 
 
-def compute_features(
-    view: ClipView, featuriser: Featuriser, cache: FeatureCache, key: str
-) -> dict[str, NDArray[Any]]:
+def compute_features(view: ClipView, featuriser: Featuriser, cache: FeatureCache, key: str) -> dict[str, NDArray[Any]]:
     """Featurise one clip into the cache; a clip that cannot be read is cached as its error."""
     try:
         arrays = dict(featuriser.featurise(view))

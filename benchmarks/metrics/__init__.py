@@ -1,0 +1,1 @@
+"""Detection metrics with their convention in the name."""

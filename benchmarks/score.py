@@ -1,0 +1,83 @@
+"""`python -m benchmarks.score RUN_DIR`: recompute every number of a run from its predictions, without any media."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.assemble import read_result, write_result
+from benchmarks.evaluate import compare_sets, evaluate_tasks
+from benchmarks.predictions import read_predictions
+from cmdfd.clip import sha256_file
+from cmdfd.errors import CmdfdError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.results import RunResult
+
+
+def rescore(folder: Path, *, accept_changed: bool = False) -> RunResult:
+    """Recompute the metrics of a run directory.
+
+    Args:
+        folder: Holds `result.json` and `predictions.parquet`.
+        accept_changed: Take predictions whose hash differs from the recorded one.
+
+    Returns:
+        The old result with new tasks and comparisons; thresholds stay those that were chosen on validation.
+
+    Raises:
+        CmdfdError: If a file is missing, malformed, or the predictions are not those of the result.
+    """
+    old = read_result(folder)
+    path = folder / "predictions.parquet"
+    if not path.is_file():
+        raise CmdfdError(f"{path}: the predictions are missing")
+    digest = sha256_file(path)
+    if digest != old.predictions_sha256 and not accept_changed:
+        raise CmdfdError(
+            f"{path}: sha256 {digest[:12]} is not the recorded {str(old.predictions_sha256)[:12]}; "
+            "--accept-changed scores them nevertheless"
+        )
+    table = read_predictions(path)
+    thresholds = {task.detector: task.threshold for task in old.tasks if task.threshold is not None}
+    domains: dict[tuple[str, str], str] = {(task.detector, task.dataset): task.domain for task in old.tasks}
+    seed = int(old.config.get("seed", 0))
+    tasks = evaluate_tasks(table, thresholds, domains, seed)
+    return old.model_copy(
+        update={"tasks": tasks, "comparisons": compare_sets(table, tasks, seed), "predictions_sha256": digest}
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.score", description=__doc__)
+    parser.add_argument("run_dir", type=Path, help="a folder with result.json and predictions.parquet")
+    parser.add_argument("--write", action="store_true", help="write result.json and report.html anew")
+    parser.add_argument("--accept-changed", action="store_true", help="score predictions of another hash")
+    args = parser.parse_args(argv)
+    try:
+        result = rescore(args.run_dir, accept_changed=args.accept_changed)
+    except CmdfdError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    from rich.console import Console
+
+    from benchmarks.report.terminal import print_closing
+
+    report = None
+    if args.write:
+        from benchmarks.report.report import write_report
+
+        write_result(result, args.run_dir)
+        report = args.run_dir / "report.html"
+        write_report(result, read_predictions(args.run_dir / "predictions.parquet"), [], report)
+    print_closing(result, Console(), report=report, folder=args.run_dir)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_clips() -> Path:
+    """Folder of real clips for trials; `CMDFD_REAL_CLIPS` overrides where it is looked for."""
+    named = os.environ.get("CMDFD_REAL_CLIPS")
+    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "clips"
+    if not (folder / "INVENTORY.csv").is_file():
+        pytest.skip(f"no real clips at {folder.name}: set CMDFD_REAL_CLIPS to a folder with an INVENTORY.csv")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_checkpoints() -> Path:
+    """Folder of tensor lists of released checkpoints; `CMDFD_CHECKPOINT_LISTS` overrides."""
+    named = os.environ.get("CMDFD_CHECKPOINT_LISTS")
+    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "checkpoints"
+    if not (folder / "mds.tsv").is_file():
+        pytest.skip("no checkpoint tensor lists: set CMDFD_CHECKPOINT_LISTS to a folder with mds.tsv")
+    return folder
