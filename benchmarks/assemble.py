@@ -282,9 +282,8 @@ def finish(outcome: RunOutcome, reporter: Reporter) -> Path:
     from benchmarks.timelines import collect
 
     first = outcome.result.detectors[0].name
-    thresholds = [task.threshold for task in outcome.result.tasks if task.detector == first]
-    items = collect(outcome.predictions, outcome.protocol, first, thresholds[0]) if outcome.protocol else []
+    items = collect(outcome.predictions, outcome.protocol, outcome.result.tasks, first) if outcome.protocol else []
     path = outcome.folder / "report.html"
-    write_report(outcome.result, outcome.predictions, list(items), path)
+    write_report(outcome.result, outcome.predictions, items, path)
     reporter.say(f"report: {path}")
     return path

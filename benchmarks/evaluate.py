@@ -238,8 +238,8 @@ def _verdict(in_name: str, cross_name: str, gap: Estimate) -> str:
             "shared kinds, so this run does not show a loss across sets."
         )
     return (
-        f"No clear gap between {in_name} and {cross_name}: {numbers} holds 0. Either what was learned carries over, "
-        "or the sets are too alike to show a loss (one renderer draws both embedded sets), or they are too small for it."
+        f"No clear gap between {in_name} and {cross_name}: {numbers} holds 0. Either what was learned carries over, or "
+        "the sets are too alike to show a loss (one renderer draws both embedded sets), or they are too small for it."
     )
 
 

@@ -17,6 +17,7 @@ from benchmarks.views import FeatureView, FileView, TrimmedView, compute_feature
 from cmdfd.cache import FeatureCache
 from cmdfd.clip import content_id, sha256_file
 from cmdfd.errors import MediaError
+from cmdfd.tables import STAGES, read_table
 from cmdfd.work import OK, WorkItem, WorkPlan, open_executor
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class PreparedClip:
         track_path: Face track or None.
         content: Hash of media and track: the address of everything computed from them.
         cues: Container facts from the set's tables, or None.
+        changed: Whether the file is not the one that the set's manifest names.
     """
 
     clip: Clip
@@ -49,6 +51,7 @@ class PreparedClip:
     track_path: Path | None
     content: str
     cues: Mapping[str, float | str | None] | None
+    changed: bool
 
     def view(self) -> FileView:
         """View of the whole clip."""
@@ -58,14 +61,32 @@ class PreparedClip:
 
 
 def prepare(part: Selection) -> list[PreparedClip]:
-    """Address the clips of a split; reads sidecars and tables, no media."""
-    cues = part.data.cues()
+    """Address the clips of a split by what their files hold now.
+
+    The set's own table of cues is used for files that are still those of its manifest; a file that was changed since
+    is measured and addressed as it is.
+    """
+    cues = written_cues(part.data.folder)
     prepared = []
     for clip in part.clips:
-        track = part.data.track_of(clip)
-        address = content_id(clip.sha256, sha256_file(track) if track else None, length=40)
-        prepared.append(PreparedClip(clip, part.data.path_of(clip), track, address, cues.get(clip.id)))
+        path, track = part.data.path_of(clip), part.data.track_of(clip)
+        digest = sha256_file(path) if path.is_file() else "missing"
+        address = content_id(digest, sha256_file(track) if track and track.is_file() else None, length=40)
+        same = digest == clip.sha256
+        prepared.append(PreparedClip(clip, path, track, address, cues.get(clip.id) if same else None, not same))
     return prepared
+
+
+def written_cues(folder: Path) -> dict[str, dict[str, float | str | None]]:
+    """Cues of the written files by clip id, from `stages.parquet`; empty where a set has none."""
+    path = folder / STAGES
+    if not path.is_file():
+        return {}
+    return {
+        row["id"]: {name: value for name, value in row.items() if name not in ("id", "split", "stage")}
+        for row in read_table(path)
+        if row["stage"] == "harmonised"
+    }
 
 
 @dataclass(frozen=True, slots=True)

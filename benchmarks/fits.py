@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.code_version import code_version
 from benchmarks.detector import FitRecord, LabelledView, Progress, silent
 from benchmarks.registry import DETECTORS, DetectorRef, make, spec_of
-from cmdfd.clip import content_id, sha256_file
+from cmdfd.clip import content_id
 
 if TYPE_CHECKING:
     from benchmarks.detector import ClipView, Detector
@@ -27,6 +27,7 @@ SEEN_THROUGH = ("benchmarks.views", "cmdfd.faces.crops", "cmdfd.faces.tracks", "
 HEADERS_THROUGH = ("benchmarks.views", "cmdfd.audit")
 
 ViewMaker = Callable[["Detector", "Selection", "Clip"], "ClipView"]
+Address = Callable[["Selection", "Clip"], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,53 +60,9 @@ def detector_code_version(ref: DetectorRef) -> str:
     return code_version(own, *(HEADERS_THROUGH if spec_of(ref.name).needs_headers else SEEN_THROUGH))
 
 
-def fit_key(
-    ref: DetectorRef,
-    seed: int,
-    options: Mapping[str, Any],
-    train: Sequence[Selection],
-    select: Sequence[Selection],
-) -> str:
-    """Content address of a fit: preset, options, seed, code, and every clip with its labels."""
-    return content_id(
-        ref.name,
-        ref.preset,
-        seed,
-        dict(options),
-        detector_code_version(ref),
-        [[part.ref.split, _clips_hash(part)] for part in train],
-        [[part.ref.split, _clips_hash(part)] for part in select],
-        length=24,
-    )
-
-
-def _clips_hash(part: Selection) -> str:
-    rows = sorted(
-        [
-            clip.sha256,
-            str(clip.labels),
-            clip.kind,
-            clip.component,
-            sha256_file(part.data.folder / clip.tracks) if clip.tracks else None,
-        ]
-        for clip in part.clips
-    )
-    return content_id(rows, length=24)
-
-
-def fit_or_load(
-    ref: DetectorRef,
-    seed: int,
-    options: Mapping[str, Any],
-    train: Sequence[Selection],
-    select: Sequence[Selection],
-    *,
-    folder: Path,
-    view: ViewMaker,
-    reuse: bool = True,
-    progress: Progress = silent,
-) -> Fitted:
-    """Fit a detector, or load the fit that was made from just the same.
+@dataclass(frozen=True, slots=True)
+class FitPlan:
+    """What shall be fitted on what.
 
     Args:
         ref: Which detector.
@@ -113,45 +70,79 @@ def fit_or_load(
         options: Constructor keywords (`--detector-args`).
         train: What it learns from.
         select: What it chooses epochs and thresholds on.
-        folder: Cache of fits.
         view: Makes the view of a clip for a detector.
+        address: Content address of a clip's files as they are now.
+    """
+
+    ref: DetectorRef
+    seed: int
+    options: Mapping[str, Any]
+    train: tuple[Selection, ...]
+    select: tuple[Selection, ...]
+    view: ViewMaker
+    address: Address
+
+    def key(self) -> str:
+        """Content address: preset, options, seed, code, and the bytes and labels of every clip."""
+        return content_id(
+            self.ref.name,
+            self.ref.preset,
+            self.seed,
+            dict(self.options),
+            detector_code_version(self.ref),
+            [[part.ref.split, _clips_hash(part, self.address)] for part in self.train],
+            [[part.ref.split, _clips_hash(part, self.address)] for part in self.select],
+            length=24,
+        )
+
+    def record(self) -> FitRecord:
+        """What is stored beside the weights."""
+        return FitRecord(
+            detector=self.ref.name,
+            preset=self.ref.preset,
+            seed=self.seed,
+            trained_on=tuple(part.ref.label for part in self.train),
+            selected_on=tuple(part.ref.label for part in self.select),
+            components=tuple(sorted({clip.component for part in self.train for clip in part.clips})),
+        )
+
+    def labelled(self, detector: Detector, parts: Sequence[Selection]) -> list[LabelledView]:
+        """Examples of some parts; clips without a label are left out."""
+        return [
+            LabelledView(self.view(detector, part, clip), clip.labels, clip.component, clip.kind, clip.segments)
+            for part in parts
+            for clip in part.clips
+            if clip.labels.label is not None
+        ]
+
+
+def _clips_hash(part: Selection, address: Address) -> str:
+    rows = sorted([address(part, clip), str(clip.labels), clip.kind, clip.component] for clip in part.clips)
+    return content_id(rows, length=24)
+
+
+def fit_or_load(plan: FitPlan, folder: Path, *, reuse: bool = True, progress: Progress = silent) -> Fitted:
+    """Fit a detector, or load the fit that was made from just the same.
+
+    Args:
+        plan: What on what.
+        folder: Cache of fits.
         reuse: False to fit anew even where a fit is cached.
         progress: Told how far the fit is.
     """
-    key = fit_key(ref, seed, options, train, select)
+    key, record = plan.key(), plan.record()
     place = folder / key
-    detector = make(ref, seed=seed, **options)
-    record = _record(ref, seed, train, select)
+    detector = make(plan.ref, seed=plan.seed, **plan.options)
     if not detector.spec.needs_training:
-        return Fitted(ref, detector, key, record, None)
+        return Fitted(plan.ref, detector, key, record, None)
     if reuse and (place / "record.json").is_file():
-        return Fitted(ref, type(detector).load(place), key, record, None)
+        return Fitted(plan.ref, type(detector).load(place), key, record, None)
     started = time.perf_counter()
-    detector.fit(_labelled(detector, train, view), _labelled(detector, select, view), progress)
+    detector.fit(plan.labelled(detector, plan.train), plan.labelled(detector, plan.select), progress)
     seconds = time.perf_counter() - started
     _store(detector, record, place)
     # what will be judged is what was saved, so that a second run gives the same scores to the last bit
-    return Fitted(ref, type(detector).load(place), key, record, seconds)
-
-
-def _record(ref: DetectorRef, seed: int, train: Sequence[Selection], select: Sequence[Selection]) -> FitRecord:
-    return FitRecord(
-        detector=ref.name,
-        preset=ref.preset,
-        seed=seed,
-        trained_on=tuple(part.ref.label for part in train),
-        selected_on=tuple(part.ref.label for part in select),
-        components=tuple(sorted({clip.component for part in train for clip in part.clips})),
-    )
-
-
-def _labelled(detector: Detector, parts: Sequence[Selection], view: ViewMaker) -> list[LabelledView]:
-    return [
-        LabelledView(view(detector, part, clip), clip.labels, clip.component, clip.kind, clip.segments)
-        for part in parts
-        for clip in part.clips
-        if clip.labels.label is not None
-    ]
+    return Fitted(plan.ref, type(detector).load(place), key, record, seconds)
 
 
 def _store(detector: Detector, record: FitRecord, place: Path) -> None:

@@ -124,7 +124,7 @@ def _one(fitted: Fitted, path: Path, folder: Path, threshold: Threshold | None, 
     if view is None:
         return FileScore(str(path), prediction, None)
     row: dict[str, Any] = {**answer(prediction), "detector": fitted.ref.label, "kind": "", "dataset": ""}
-    item = item_of(view, row, threshold.value if threshold else None, path.name)
+    item = item_of(view, row, threshold, path.name)
     target = _timeline_path(folder, path)
     write_timeline(item, target)
     return FileScore(str(path), prediction, target)

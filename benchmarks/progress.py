@@ -6,10 +6,12 @@ import sys
 import time
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from tqdm import tqdm
 
 
 class Bar(Protocol):
@@ -49,9 +51,72 @@ class Quiet:
         yield _nothing
 
 
+class _Lines:
+    """A bar for logs: a line at most every 15 seconds, and one at the end of what took longer than that."""
+
+    EVERY = 15.0
+
+    def __init__(self, title: str, say: Callable[[str], None]) -> None:
+        self._title, self._say = title, say
+        self._began = self._told = time.monotonic()
+        self._at = (0, 0)
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Tell, if the last line is old enough."""
+        self._at = (done, total)
+        moment = time.monotonic()
+        if moment - self._told < self.EVERY or not done:
+            return
+        self._told = moment
+        left = (moment - self._began) / done * (total - done)
+        self._say(f"{self._title}: {done}/{total}, about {left:.0f} s left {note}".rstrip())
+
+    def close(self) -> None:
+        """Tell the end of long work."""
+        seconds = time.monotonic() - self._began
+        if seconds >= self.EVERY:
+            self._say(f"{self._title}: {self._at[0]}/{self._at[1]} done in {seconds:.0f} s")
+
+
+class _Moving:
+    """A tqdm bar that appears with the first piece of work, so that cached steps leave no trace."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._bar: tqdm[NoReturn] | None = None
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Move the bar."""
+        if self._bar is None:
+            if done >= total:
+                return
+            from tqdm import tqdm
+
+            layout = "{desc} {percentage:3.0f}% |{bar:20}| {n_fmt}/{total_fmt} {elapsed}<{remaining} {postfix}"
+            self._bar = tqdm(
+                desc=f"{self._title:<28}",
+                total=total,
+                initial=done,
+                file=sys.stderr,
+                dynamic_ncols=True,
+                smoothing=0.1,
+                leave=False,
+                bar_format=layout,
+            )
+        self._bar.total = total
+        if note:
+            self._bar.set_postfix_str(note[:40], refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+
 @dataclass
 class Terminal:
-    """tqdm bars with an estimate on standard error; plain lines where it is not a terminal."""
+    """Bars with an estimate on a terminal, sparse lines in a log; both on standard error."""
 
     started: float = field(default_factory=time.monotonic)
 
@@ -64,26 +129,9 @@ class Terminal:
 
     @contextmanager
     def bar(self, title: str) -> Iterator[Bar]:
-        """A tqdm bar; off a terminal it refreshes every 10 s only, so that logs stay readable."""
-        from tqdm import tqdm
-
-        interactive = sys.stderr.isatty()
-        with tqdm(
-            desc=f"{title:<28}",
-            total=0,
-            file=sys.stderr,
-            mininterval=0.2 if interactive else 10.0,
-            maxinterval=1.0 if interactive else 10.0,
-            dynamic_ncols=interactive,
-            ncols=None if interactive else 100,
-            smoothing=0.1,
-            bar_format="{desc} {percentage:3.0f}% |{bar:20}| {n_fmt}/{total_fmt} {elapsed}<{remaining} {postfix}",
-        ) as bar:
-
-            def update(done: int, total: int, note: str = "") -> None:
-                bar.total = total
-                if note:
-                    bar.set_postfix_str(note[:40], refresh=False)
-                bar.update(done - bar.n)
-
-            yield update
+        """A bar for one piece of long work."""
+        bar = _Moving(title) if sys.stderr.isatty() else _Lines(title, self.say)
+        try:
+            yield bar
+        finally:
+            bar.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.features import FeatureBank, Pool, PreparedClip, prepare, silent_frames
-from benchmarks.fits import Fitted, fit_or_load
+from benchmarks.fits import FitPlan, Fitted, fit_or_load
 from benchmarks.predicting import Overwrite, PredictionStore, Wanted, predict_all
 from benchmarks.predictions import RowKey, to_row
 from benchmarks.protocol import (
@@ -148,6 +148,11 @@ class Runner:
         key = (part.data.folder, part.ref.split)
         if key not in self._prepared:
             self._prepared[key] = {item.clip.id: item for item in prepare(part)}
+            changed = sum(item.changed for item in self._prepared[key].values())
+            if changed:
+                self.reporter.say(
+                    f"{part.ref.label}: {changed} files are not those of the manifest; they are taken as they are"
+                )
         return self._prepared[key]
 
     def _fill(self, bank: FeatureBank, wanted: Sequence[Wanted], title: str) -> None:
@@ -168,19 +173,18 @@ class Runner:
             for part in (*protocol.train, *protocol.select):
                 wanted = [Wanted(item, 0) for item in self.prepared(part).values()]
                 self._fill(bank, wanted, f"features {part.ref.label}")
+        plan = FitPlan(
+            ref,
+            seed,
+            bank.options,
+            protocol.train,
+            protocol.select,
+            view=lambda detector, part, clip: bank.view(detector, self.prepared(part)[clip.id]),
+            address=lambda part, clip: self.prepared(part)[clip.id].content,
+        )
         started = time.perf_counter()
         with self.reporter.bar(f"fit {ref.label}, seed {seed}") as bar:
-            fitted = fit_or_load(
-                ref,
-                seed,
-                bank.options,
-                protocol.train,
-                protocol.select,
-                folder=self.root / "fits",
-                view=lambda detector, part, clip: bank.view(detector, self.prepared(part)[clip.id]),
-                reuse=not self.anew,
-                progress=bar,
-            )
+            fitted = fit_or_load(plan, self.root / "fits", reuse=not self.anew, progress=bar)
         self._clock(f"fit {ref.label}", started)
         return fitted
 

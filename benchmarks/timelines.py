@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from benchmarks.detector import ClipView
     from benchmarks.protocol import Protocol
-    from benchmarks.results import Threshold
+    from benchmarks.results import TaskResult, Threshold
+
+Domain = Literal["in", "cross", "unknown"]
 
 #: Thumbnails on a timeline and points of its sound envelope.
 N_THUMBNAILS = 8
@@ -37,8 +39,18 @@ def envelope(samples: NDArray[np.float32], n: int = N_ENVELOPE) -> NDArray[np.fl
     )
 
 
-def item_of(view: ClipView, row: dict[str, Any], threshold: float | None, title: str) -> TimelineItem:
-    """Collect thumbnails, envelope, scores and segments of one clip."""
+def item_of(
+    view: ClipView, row: dict[str, Any], threshold: Threshold | None, title: str, domain: Domain = "unknown"
+) -> TimelineItem:
+    """Collect thumbnails, envelope, scores and segments of one clip.
+
+    Args:
+        view: The clip.
+        row: Its row of the predictions table, or the columns of it that are known.
+        threshold: Where the detector's decision falls.
+        title: Name for people.
+        domain: Whether the clip is of a set that the detector was trained on.
+    """
     frames = view.frames()
     picks = np.linspace(0, len(frames) - 1, min(N_THUMBNAILS, len(frames))).round().astype(int)
     try:
@@ -58,7 +70,10 @@ def item_of(view: ClipView, row: dict[str, Any], threshold: float | None, title:
         envelope=envelope(sound),
         times=np.asarray(times if times is not None else [], dtype=np.float64),
         frame_scores=np.asarray(scores if scores is not None else [], dtype=np.float64),
-        threshold=threshold,
+        threshold=threshold.value if threshold else None,
+        threshold_origin=threshold.chosen_on if threshold else "",
+        domain=domain,
+        error=row.get("error"),
         true_segments=list(row.get("true_segments") or []),
         predicted_segments=list(row.get("segments") or []),
         duration=len(frames) / view.fps,
@@ -82,17 +97,23 @@ def pick_rows(table: pd.DataFrame, detector: str, per_set: int = 5) -> list[dict
     return rows
 
 
-def collect(
-    table: pd.DataFrame, protocol: Protocol, detector: str, threshold: Threshold | None
-) -> Sequence[TimelineItem]:
-    """Timelines of a few clips of every report split."""
+def collect(table: pd.DataFrame, protocol: Protocol, tasks: Sequence[TaskResult], detector: str) -> list[TimelineItem]:
+    """Timelines of a few clips of every report split.
+
+    Args:
+        table: All predictions.
+        protocol: The opened sets.
+        tasks: Results, for thresholds and domains.
+        detector: Whose scores are drawn.
+    """
     from benchmarks.features import prepare
 
-    value = threshold.value if threshold else None
+    of_detector = {task.dataset: task for task in tasks if task.detector == detector}
     views = {(part.data.name, item.clip.id): item for part in protocol.report for item in prepare(part)}
     items = []
     for row in pick_rows(table, detector):
         prepared = views[str(row["dataset"]), str(row["id"])]
         title = f"{row['dataset']}: {row['kind']}" + (f" ({row['variant']})" if row["variant"] else "")
-        items.append(item_of(prepared.view(), row, value, title))
+        task = of_detector[str(row["dataset"])]
+        items.append(item_of(prepared.view(), row, task.threshold, title, task.domain))
     return items

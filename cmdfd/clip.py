@@ -7,7 +7,10 @@ import json
 import math
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Splits as the Hugging Face Hub names them.
 SPLITS = ("train", "validation", "test")
@@ -134,10 +137,10 @@ def content_id(*parts: Any, length: int = 16) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:length]
 
 
-def sha256_file(path: Any, chunk: int = 1 << 20) -> str:
+def sha256_file(path: Path, chunk: int = 1 << 20) -> str:
     """SHA-256 of a file in hexadecimal digits, read in pieces."""
     digest = hashlib.sha256()
-    with open(path, "rb") as stream:  # noqa: PTH123 - str and Path alike
+    with path.open("rb") as stream:
         while block := stream.read(chunk):
             digest.update(block)
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Lazy registries: names that point to classes, so that listing them never imports what stands behind them."""
+"""Lazy registries: names that point to classes; listing them never imports what stands behind them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def load_object(reference: str) -> Any:
     """Import what "pkg.mod:Name" or "path/to/file.py:Name" names.
 
     Args:
-        reference: Module or file, a colon, and the name of an object in it (dots allowed: "mod:Class.method").
+        reference: Module or file, a colon, and the name of an object in it ("mod:Class.method" is fine).
 
     Raises:
         RegistryError: If the reference is malformed, or its module, file or object cannot be loaded.
@@ -42,7 +42,7 @@ def load_object(reference: str) -> Any:
     found: Any = _module_from_file(Path(place)) if place.endswith(".py") else _module(place)
     for part in name.split("."):
         if not hasattr(found, part):
-            public = [word for word in vars(found) if not word.startswith("_")] if hasattr(found, "__dict__") else []
+            public = [word for word in dir(found) if not word.startswith("_")]
             raise RegistryError(f"{place!r} has no {part!r}: {nearest(part, public)}")
         found = getattr(found, part)
     return found
@@ -102,7 +102,7 @@ class Registry:
                 found[point.name] = point
             elif taken != point.value:
                 warnings.warn(
-                    f"{self.noun} {point.name!r} of {_origin(point)} is left out: the name stands for {taken!r}",
+                    f"{self.noun} {point.name!r} of {_origin(point)} is left out: the name is {taken!r}",
                     PluginWarning,
                     stacklevel=3,
                 )

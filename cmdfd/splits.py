@@ -39,9 +39,9 @@ class Identity:
     source_ids: tuple[str, ...]
 
     def nodes(self) -> tuple[tuple[str, str], ...]:
-        """What it hangs on, with the kind of each id, so that a face and a voice of one name stay two things."""
-        named = [("face", self.face_id), ("voice", self.voice_id), *(("source", one) for one in self.source_ids)]
-        return tuple(node for node in named if node[1])
+        """What it hangs on; a face and a voice of one name stay two things."""
+        named = [("face", self.face_id), ("voice", self.voice_id)]
+        return tuple(node for node in [*named, *(("source", one) for one in self.source_ids)] if node[1])
 
 
 def components(rows: Sequence[Identity]) -> list[str]:
@@ -51,8 +51,8 @@ def components(rows: Sequence[Identity]) -> list[str]:
         rows: One entry for each clip.
 
     Returns:
-        For each row an opaque component id. It is a hash of everything in the component, so that it does not depend
-        on the order of the rows. A row without any known id is a component of its own.
+        For each row an opaque component id. It is a hash of everything in the component, so that it does not
+        depend on the order of the rows. A row without any known id is a component of its own.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -72,12 +72,16 @@ def components(rows: Sequence[Identity]) -> list[str]:
     members: dict[int, list[tuple[str, str]]] = {}
     for node, index in number.items():
         members.setdefault(int(found[len(rows) + index]), []).append(node)
-    names = {label: "c" + content_id("component", sorted(nodes), length=12) for label, nodes in members.items()}
+    names = {
+        label: "c" + content_id("component", sorted(nodes), length=12) for label, nodes in members.items()
+    }
     lonely = (f"c{content_id('component', 'row', index, length=12)}" for index in range(len(rows)))
     return [names.get(int(label), alone) for label, alone in zip(found[: len(rows)], lonely, strict=True)]
 
 
-def assign(rows: Sequence[str], fractions: Mapping[str, float] = DEFAULT_FRACTIONS, seed: int = 0) -> dict[str, str]:
+def assign(
+    rows: Sequence[str], fractions: Mapping[str, float] = DEFAULT_FRACTIONS, seed: int = 0
+) -> dict[str, str]:
     """Give every component a split.
 
     The largest components go first, each into the split that lacks most clips of its share; ties are broken by
@@ -112,7 +116,9 @@ def assign(rows: Sequence[str], fractions: Mapping[str, float] = DEFAULT_FRACTIO
     return chosen
 
 
-def check_disjoint(train: Iterable[Clip], report: Iterable[Clip], names: tuple[str, str] = ("train", "report")) -> None:
+def check_disjoint(
+    train: Iterable[Clip], report: Iterable[Clip], names: tuple[str, str] = ("train", "report")
+) -> None:
     """Refuse two parts that share a person, a recording, a component or a file.
 
     Args:
@@ -134,7 +140,13 @@ def check_disjoint(train: Iterable[Clip], report: Iterable[Clip], names: tuple[s
 
 
 def _ids(clips: Iterable[Clip]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {"face": set(), "voice": set(), "source": set(), "component": set(), "sha256": set()}
+    found: dict[str, set[str]] = {
+        "face": set(),
+        "voice": set(),
+        "source": set(),
+        "component": set(),
+        "sha256": set(),
+    }
     for clip in clips:
         found["face"].add(clip.face_id)
         found["voice"].add(clip.voice_id)

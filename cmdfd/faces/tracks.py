@@ -10,10 +10,14 @@ outer), 48-59 outer lips (48 left corner, 51 top, 54 right corner, 57 bottom), 6
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 N_POINTS = 68
 OUTER_EYES = (36, 45)

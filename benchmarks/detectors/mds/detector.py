@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +14,8 @@ from benchmarks.detectors.mds.presets import PRESETS, MiniConfig, ReleasedConfig
 from cmdfd.errors import CmdfdError, MediaError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
     from torch import nn
 
     from benchmarks.detector import ClipView, LabelledView, Progress
@@ -113,9 +114,7 @@ class MDS:
 
     # -- learning ------------------------------------------------------------------------------------------------
 
-    def fit(
-        self, train: Sequence[LabelledView], select: Sequence[LabelledView], progress: Progress = silent
-    ) -> Self:
+    def fit(self, train: Sequence[LabelledView], select: Sequence[LabelledView], progress: Progress = silent) -> Self:
         """Learn from `train`; epoch and thresholds come from `select` (except in `faithful`).
 
         Raises:
@@ -157,10 +156,10 @@ class MDS:
         return net
 
     def _from_weights(self, config: ReleasedConfig) -> Any:
+        import torch
+
         from benchmarks.detectors.mds.checkpoint import read_tensors
         from benchmarks.detectors.mds.faithful_net import layout_of
-
-        import torch
 
         with torch.device("meta"):
             net = _build(config)
@@ -234,10 +233,10 @@ class MDS:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; raises `CmdfdError` naming file, field or tensor for anything else."""
+        import torch
+
         from benchmarks.detectors.mds import checkpoint
         from benchmarks.detectors.mds.faithful_net import layout_of
-
-        import torch
 
         facts = checkpoint.read_facts(folder)
         detector = cls(facts.preset, facts.seed)
@@ -278,5 +277,5 @@ def _windows(net: Any, arrays: Features, config: MiniConfig | ReleasedConfig) ->
     from benchmarks.detectors.mds.training_released import chunk_distances
 
     scores = chunk_distances(net, arrays, config)
-    times = (np.arange(len(scores)) + 0.5) * config.chunk_seconds
+    times = np.asarray((np.arange(len(scores)) + 0.5) * config.chunk_seconds, np.float64)
     return Windows(times, scores, config.chunk_seconds, len(scores) * config.chunk_seconds)

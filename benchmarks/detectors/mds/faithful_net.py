@@ -8,11 +8,14 @@ Predictive Coding (ICCV workshops 2019) with 256 instead of 512 channels in its 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 #: Time steps that are left of a cepstrogram of 99 columns after the audio trunk (21 x 512 = 10752 inputs).
 _AUDIO_FEATURES = 512 * 21
@@ -58,9 +61,11 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, T, H, W] -> [B, width, T', H', W']."""
         shortcut = x if self.downsample is None else self.downsample(x)
-        out = self.relu(self.bn1(self.conv1(x)))
+        out: Tensor = self.relu(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out)) + shortcut
-        return self.relu(out) if self.final_relu else out
+        if self.final_relu:
+            out = self.relu(out)
+        return out
 
 
 def _stage(inputs: int, width: int, *, in_time: bool, stride: int, stats: bool, last: bool = False) -> nn.Sequential:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cmdfd.errors import MediaError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from benchmarks.detector import ClipView
     from benchmarks.detectors.mds.presets import MiniConfig, ReleasedConfig
     from cmdfd.faces.tracks import FaceTrack
@@ -52,7 +53,7 @@ def _binned_filters(sample_rate: int) -> NDArray[np.float64]:
     return filters
 
 
-def mfcc(samples: NDArray[np.float64] | NDArray[np.int16], sample_rate: int) -> NDArray[np.float32]:
+def mfcc(samples: NDArray[np.floating[Any] | np.integer[Any]], sample_rate: int) -> NDArray[np.float32]:
     """Cepstra as `python_speech_features.mfcc(samples, sample_rate, nfft=2048)` makes them, transposed.
 
     13 cepstra, 25 ms rectangular window, 10 ms hop, 26 filters, pre-emphasis 0.97, lifter 22, first coefficient
@@ -126,7 +127,7 @@ def log_mel(samples: NDArray[np.float32], n_frames: int, config: MiniConfig) -> 
     frames = np.lib.stride_tricks.sliding_window_view(x, window)[starts]
     power = np.abs(np.fft.rfft(frames * np.hanning(window + 1)[:-1], _MEL_NFFT)) ** 2
     bands = power.astype(np.float32) @ _smooth_filters(config.bands, config.sample_rate).T
-    return np.log(bands + np.float32(_MEL_FLOOR)).astype(np.float32)
+    return np.asarray(np.log(bands + np.float32(_MEL_FLOOR)), np.float32)
 
 
 def resample(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
@@ -150,7 +151,7 @@ def frame_grid(n_frames: int, fps: float, wanted: float, seconds: float) -> NDAr
     """
     count = math.floor(seconds * wanted + 0.5)
     nearest = np.floor(np.arange(count) * (fps / wanted) + 0.5).astype(np.int64)
-    return np.minimum(nearest, n_frames - 1)
+    return np.asarray(np.minimum(nearest, n_frames - 1), np.int64)
 
 
 def _sound(view: ClipView) -> NDArray[np.float32]:
@@ -229,9 +230,7 @@ def released_features(view: ClipView, config: ReleasedConfig) -> dict[str, NDArr
     return {"face": faces.reshape(shape), "mfcc": chunk_cepstra(samples, view.sample_rate, count, config)}
 
 
-def chunk_cepstra(
-    samples: NDArray[np.float32], rate: int, count: int, config: ReleasedConfig
-) -> NDArray[np.float32]:
+def chunk_cepstra(samples: NDArray[np.float32], rate: int, count: int, config: ReleasedConfig) -> NDArray[np.float32]:
     """[count, 13, 99] cepstra of consecutive chunks, on the scale of 16-bit integers."""
     sound = resample(samples, rate, config.sample_rate)
     sound = np.clip(np.round(sound * _INT16), -_INT16, _INT16 - 1)

@@ -9,12 +9,15 @@ end has a window of its own); its confidence is the mean of its windows' d.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.detector import ScoredSegment
 from cmdfd.clip import Modality, Segment
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +64,8 @@ def windowed_rms(squared: NDArray[np.float64], chunk: int, stride: int, fps: flo
     starts = window_starts(len(squared), chunk, stride)
     total = np.concatenate([[0.0], np.cumsum(squared, dtype=np.float64)])
     mean = np.maximum(total[starts + chunk] - total[starts], 0) / chunk
-    return Windows((starts + chunk / 2) / fps, np.sqrt(mean), stride / fps, len(squared) / fps)
+    times = ((starts + chunk / 2) / fps).astype(np.float64)
+    return Windows(times, np.sqrt(mean), stride / fps, len(squared) / fps)
 
 
 def merge_segments(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,11 +11,13 @@ from zlib import crc32
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from cmdfd.errors import CmdfdError, MediaError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
     from torch import nn
 
     from benchmarks.detector import LabelledView
@@ -44,18 +45,19 @@ def repeatable(seed: int, threads: int) -> Iterator[None]:
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
     )
-    fill = torch.utils.deterministic.fill_uninitialized_memory
+    deterministic: Any = torch.utils.deterministic
+    fill = deterministic.fill_uninitialized_memory
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         torch.set_num_threads(threads)
         # on a GPU some pooling gradients exist in no deterministic version: warn there instead of failing
         torch.use_deterministic_algorithms(True, warn_only=bool(devices))
-        torch.utils.deterministic.fill_uninitialized_memory = False  # a fifth of the time, and nothing reads it
+        deterministic.fill_uninitialized_memory = False  # a fifth of the time, and nothing reads it
         try:
             yield
         finally:
-            torch.utils.deterministic.fill_uninitialized_memory = fill
+            deterministic.fill_uninitialized_memory = fill
             torch.use_deterministic_algorithms(strict, warn_only=warn_only)
             torch.set_num_threads(before)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.detectors.mds import training
@@ -17,7 +15,9 @@ from benchmarks.detectors.mds.losses import contrastive, head_loss, rms_over_fra
 from benchmarks.detectors.mds.mini_net import MiniNet, Streams, build
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from benchmarks.detector import Progress
     from benchmarks.detectors.mds.presets import MiniConfig
@@ -53,7 +53,7 @@ def squared_distances(net: MiniNet, arrays: Mapping[str, NDArray[Any]]) -> NDArr
     with torch.inference_mode():
         streams = net(mouth, mel)
         squared = (streams.lip[0] - streams.audio[0]).square().sum(1)
-    return squared.double().numpy()
+    return np.asarray(squared.numpy(), np.float64)
 
 
 def clip_score(windows: Windows, pool: str) -> float:
@@ -216,9 +216,7 @@ def _score(net: MiniNet, examples: Sequence[Example], config: MiniConfig) -> _Se
     return result
 
 
-def train_mini(
-    train: Examples, select: Examples, config: MiniConfig, seed: int, progress: Progress
-) -> MiniFit:
+def train_mini(train: Examples, select: Examples, config: MiniConfig, seed: int, progress: Progress) -> MiniFit:
     """Fit the small network; must run inside `training.repeatable`.
 
     Args:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.detectors.mds import training
@@ -18,6 +16,10 @@ from benchmarks.detectors.mds.presets import IMAGENET_MEAN, IMAGENET_STD
 from cmdfd.errors import CmdfdError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
     from benchmarks.detector import Progress
     from benchmarks.detectors.mds.presets import ReleasedConfig
     from benchmarks.detectors.mds.training import Example, Examples
@@ -106,9 +108,7 @@ def _chunks(examples: Examples, config: ReleasedConfig) -> list[_Chunk]:
     return found
 
 
-def _orders(
-    chunks: Sequence[_Chunk], config: ReleasedConfig, rng: np.random.Generator
-) -> Iterator[list[list[_Chunk]]]:
+def _orders(chunks: Sequence[_Chunk], config: ReleasedConfig, rng: np.random.Generator) -> Iterator[list[list[_Chunk]]]:
     """Batches of one epoch after another; an incomplete last batch is dropped."""
     size = min(config.batch, len(chunks))
     while True:

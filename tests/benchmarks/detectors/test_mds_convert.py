@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import copy
 import os
 import pickle
@@ -17,7 +18,7 @@ from safetensors.torch import load_file
 
 from benchmarks.detectors.mds import convert as module
 from benchmarks.detectors.mds.convert import convert, load_pickle, main
-from benchmarks.detectors.mds.faithful_net import ReleasedNet, TensorShape, released_layout
+from benchmarks.detectors.mds.faithful_net import TensorShape, released_layout
 from cmdfd.errors import CmdfdError
 
 #: The released names and types with every dimension cut to 3 at most: a few kilobytes instead of 491 MB.
@@ -106,10 +107,9 @@ def payloads(witness: Path) -> dict[str, Any]:
 def test_the_payloads_bite_when_unguarded(tmp_path: Path, kind: str) -> None:
     """Else the tests below would prove nothing."""
     witness = tmp_path / "witness"
-    try:
+    # the constructor may choke on the payload's result, after the payload has run
+    with contextlib.suppress(TypeError, ValueError, SystemError):
         pickle.loads(pickle.dumps(payloads(witness)[kind]))
-    except (TypeError, ValueError, SystemError):
-        pass  # the constructor chokes on the payload's result, after the payload has run
     assert witness.exists()
 
 
@@ -151,7 +151,10 @@ def spoiled(state: dict[str, torch.Tensor]) -> dict[str, tuple[dict[str, Any], s
     wrong["sparse"]["final_fc_lip.1.bias"] = torch.zeros(2).to_sparse()
     wrong["text"]["final_fc_lip.1.bias"] = "zeros"  # type: ignore[assignment]
     return {
-        "missing": (wrong["missing"], r"1 tensors are missing, first 'netcnnlip\.layer3\.0\.conv1\.weight' .*3x3x3x3x3"),
+        "missing": (
+            wrong["missing"],
+            r"1 tensors are missing, first 'netcnnlip\.layer3\.0\.conv1\.weight' .*3x3x3x3x3",
+        ),
         "extra": (wrong["extra"], r"not part of the network, first 'lstm\.weight'"),
         "shape": (wrong["shape"], r"conv1\.weight' has shape 3x3x3, expected 3x3x3x3x3"),
         "dtype": (wrong["dtype"], r"is torch\.float64, expected torch\.float32"),

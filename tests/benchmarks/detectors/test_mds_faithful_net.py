@@ -89,10 +89,7 @@ def test_layout_equals_the_released_tensor_list(shared_checkpoints: Path) -> Non
 def test_parameter_counts_of_the_parts() -> None:
     with torch.device("meta"):
         net = ReleasedNet()
-    counts = {
-        name: sum(p.numel() for p in module.parameters())
-        for name, module in net.named_children()
-    }
+    counts = {name: sum(p.numel() for p in module.parameters()) for name, module in net.named_children()}
     assert counts["netcnnaud"] == pytest.approx(4.876e6, rel=1e-3)
     assert counts["netfcaud"] == pytest.approx(48.248e6, rel=1e-4)
     assert counts["netcnnlip"] == pytest.approx(14.058e6, rel=1e-4)

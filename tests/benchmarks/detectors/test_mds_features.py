@@ -148,8 +148,11 @@ def test_other_rates_give_the_same_grid(fps: float, rate: int) -> None:
 
 def test_released_features_are_whole_seconds_in_order() -> None:
     view = DrawnView(seconds=2.7)
-    view.frames = lambda: np.repeat(np.arange(view.n, dtype=np.uint8)[:, None, None, None], 3, 3) + np.zeros(  # type: ignore[method-assign]
-        (1, 160, 160, 1), np.uint8
+    view.frames = lambda: (
+        np.repeat(np.arange(view.n, dtype=np.uint8)[:, None, None, None], 3, 3)
+        + np.zeros(  # type: ignore[method-assign]
+            (1, 160, 160, 1), np.uint8
+        )
     )
     config = ReleasedConfig(image_size=32)
     arrays = released_features(view, config)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -66,7 +68,7 @@ def test_stretches_are_apart_inside_and_hold_exactly_the_windows_above(
     times = 0.5 + stride * np.arange(len(values))
     windows = Windows(times, np.asarray(values), stride, float(times[-1] + 0.5 + rest))
     found = merge_segments(windows, threshold)
-    for left, right in zip(found[:-1], found[1:], strict=True):
+    for left, right in itertools.pairwise(found):
         assert left.segment.end <= right.segment.start
     inside = [any(f.segment.start <= t <= f.segment.end for f in found) for t in times]
     assert inside == [value >= threshold for value in values]

@@ -1,0 +1,131 @@
+"""The closing table of a run in the terminal: the main rows, and what to type next."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from benchmarks.report.ran import next_commands
+from benchmarks.report.reading import Reading, words_of
+from cmdfd.report.text import clean, plural, shorten
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+    from benchmarks.report.reading import SetKey
+    from benchmarks.results import RunResult, TaskResult
+
+#: Greatest width, so that the table can be pasted into a mail or an issue.
+WIDTH = 100
+_COLUMNS = (("auc", "AUC"), ("eer", "EER"), ("balanced_accuracy", "balanced acc."))
+
+
+def closing_table(result: RunResult) -> str:
+    """The table as plain text of at most `WIDTH` columns, without colours.
+
+    Args:
+        result: What the run found.
+    """
+    from rich.console import Console
+
+    stream = io.StringIO()
+    console = Console(file=stream, width=WIDTH, no_color=True, highlight=False, legacy_windows=False)
+    print_closing(result, console)
+    return stream.getvalue()
+
+
+def print_closing(
+    result: RunResult, console: Console, *, report: Path | None = None, folder: Path | None = None
+) -> None:
+    """Print the table, the verdicts, where the report lies and the next commands.
+
+    Args:
+        result: What the run found.
+        console: Where to; more than `WIDTH` columns are not used.
+        report: Path of the HTML report.
+        folder: The run directory.
+    """
+    reading = Reading(result)
+    width = min(WIDTH, console.width)
+    for line in _lines(reading, width):
+        console.print(line, width=width, highlight=False)
+    _say(console, "report", str(report) if report else "", width)
+    commands = next_commands(reading, str(folder) if folder else None)
+    if commands:
+        console.print(_text("next", "bold"), width=width)
+        for item in commands:
+            console.print(_text(f"  {item.purpose}:", "dim"), width=width)
+            # never broken into lines, so that it can be copied; a terminal folds what is too long by itself
+            console.print(_text(f"    {clean(item.command)}"), width=width, soft_wrap=len(item.command) + 4 > width)
+
+
+def _say(console: Console, label: str, words: str, width: int) -> None:
+    if words:
+        console.print(_text(f"{label}: {clean(words)}"), width=width, soft_wrap=True)
+
+
+def _text(words: str, style: str = "") -> RenderableType:
+    from rich.text import Text
+
+    return Text(words, style=style)
+
+
+def _lines(reading: Reading, width: int) -> list[RenderableType]:
+    result = reading.result
+    if result.status == "error":
+        return [_text(f"the run stopped: {clean(result.error or 'no reason was recorded')}", "bold red")]
+    if not result.tasks:
+        return [_text("the run judged no detector", "yellow")]
+    lines: list[RenderableType] = [_table(reading, key, width) for key in reading.sets]
+    lines.append(_text("95 % intervals over components; floors stand beneath the detector", "dim"))
+    doubts = dict.fromkeys(
+        clean(estimate.unreliable)
+        for task in result.tasks
+        for estimate in task.pooled.values()
+        if estimate.unreliable and estimate.value is not None
+    )
+    if doubts:
+        lines.append(_text(f"† not to be trusted: {'; '.join(doubts)}", "yellow"))
+    lines += [
+        _text(f"{shorten(item.detector, 28)}: {clean(item.verdict)}")
+        for item in result.comparisons
+        if item.detector in reading.mains
+    ]
+    return lines
+
+
+def _table(reading: Reading, key: SetKey, width: int) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, width=width, title=_heading(reading, key), title_justify="left", pad_edge=False)
+    table.add_column("detector", ratio=1, overflow="ellipsis", no_wrap=True)
+    for _, label in _COLUMNS:
+        table.add_column(label, justify="right", no_wrap=True, min_width=19)
+    for name in (*reading.mains, *reading.floors):
+        task = reading.task(name, key)
+        if task is not None:
+            _row(table, name, task, floor=name in reading.floors)
+    return table
+
+
+def _heading(reading: Reading, key: SetKey) -> Text:
+    from rich.text import Text
+
+    tasks = [task for name in reading.detectors if (task := reading.task(name, key)) is not None]
+    where = {"in": "inside the training set's domain", "cross": "across sets", "unknown": "training data unknown"}
+    clips = f"{tasks[0].n_real} real, {tasks[0].n_fake} fake, {plural(tasks[0].n_components, 'component')}"
+    heading = f"{shorten(key.label, 34)}, {where[tasks[0].domain]}: {clips}"
+    return Text(heading, style="bold not italic", no_wrap=True, overflow="ellipsis")
+
+
+def _row(table: Table, name: str, task: TaskResult, *, floor: bool) -> None:
+    style = "dim" if floor else ""
+    failed = f" ({task.n_failed} failed)" if task.n_failed else ""
+    label = shorten(name, 32 - len(failed)) + failed
+    cells = [_text(words_of(task.pooled.get(key)), style) for key, _ in _COLUMNS]
+    table.add_row(_text(("    " if floor else "  ") + label, style), *cells)

@@ -1,0 +1,1 @@
+"""Spurious cues that separate real from fake."""

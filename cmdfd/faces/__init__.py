@@ -1,0 +1,1 @@
+"""Face tracks, crops and the backends that find them."""

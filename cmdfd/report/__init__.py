@@ -1,0 +1,1 @@
+"""Templates, plots and tables shared by every HTML page."""

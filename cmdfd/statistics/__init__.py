@@ -1,0 +1,1 @@
+"""AUC, component bootstrap, permutation and max-T as pure functions."""

@@ -1,0 +1,1 @@
+"""Makes labelled clips out of pristine ones."""

@@ -1,0 +1,173 @@
+"""The end of a build: from records to tables, the audit gate, and the removal of everything else."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cmdfd.cache import write_atomic
+from cmdfd.clip import SPLITS, Clip
+from cmdfd.dataset import BUILD_FILE, FORMAT_VERSION, BuildFile, media_files
+from cmdfd.errors import CmdfdError
+from cmdfd.splits import Identity, components
+from cmdfd.tables import (
+    PROVENANCE,
+    STAGES,
+    clip_of,
+    cue_schema,
+    schema,
+    write_table,
+    write_tables,
+)  # fmt: skip
+from generators.record import PROVENANCE_COLUMNS, STAGE_COLUMNS, as_text
+
+if TYPE_CHECKING:
+    from cmdfd.work import WorkResult
+    from generators.plan import BuildPlan
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedClip:
+    """A clip (or a file of the source) that was not made.
+
+    Args:
+        what: Kind of clip, or the file's name.
+        code: One of `cmdfd.errors.MEDIA_CODES`.
+        reason: In words.
+    """
+
+    what: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Everything that the records of a build hold."""
+
+    clips: tuple[Clip, ...]
+    refused: tuple[RefusedClip, ...]
+    provenance: tuple[dict[str, Any], ...]
+    stages: tuple[dict[str, Any], ...]
+
+
+def gather(plan: BuildPlan, results: Mapping[str, WorkResult]) -> Made:
+    """Put the records together.
+
+    Args:
+        plan: What was planned.
+        results: Result of `jobs.make_clips` by take key; a take without one was not materialised.
+    """
+    clips: list[Clip] = []
+    refused = [RefusedClip(one.file, one.code, one.reason) for one in plan.refused]
+    provenance: list[dict[str, Any]] = []
+    stages: list[dict[str, Any]] = []
+    for take in plan.takes:
+        result = results[take.item.key]
+        if result.value is None:
+            reason = result.detail.strip().splitlines()[-1] if result.detail.strip() else result.status
+            refused += [RefusedClip(clip.kind, result.status, reason) for clip in take.clips]
+            continue
+        clips += [clip_of(row["split"], row) for row in result.value["clips"]]
+        refused += [RefusedClip(one["kind"], one["code"], one["reason"]) for one in result.value["refused"]]
+        provenance += result.value["provenance"]
+        stages += result.value["stages"]
+    return Made(tuple(with_components(clips)), tuple(refused), tuple(provenance), tuple(stages))
+
+
+def with_components(clips: Sequence[Clip]) -> list[Clip]:
+    """Clips with their connected component filled in.
+
+    Raises:
+        CmdfdError: If one component reaches into two splits.
+    """
+    groups = components([Identity(clip.face_id, clip.voice_id, clip.source_ids) for clip in clips])
+    split_of: dict[str, str] = {}
+    for clip, group in zip(clips, groups, strict=True):
+        if split_of.setdefault(group, clip.split) != clip.split:
+            raise CmdfdError(
+                f"a clip of {clip.kind!r} ties {clip.split!r} to {split_of[group]!r} by its face, voice or source; "
+                "its generator must only borrow inside a split"
+            )
+    return [replace(clip, component=group) for clip, group in zip(clips, groups, strict=True)]
+
+
+def audit(made: Made, draws: int, seed: int) -> dict[str, Any]:
+    """Run the gate over the written files' cues; its report as JSON-able data with its `status`."""
+    import pandas as pd
+
+    from cmdfd.audit.gate import gate
+
+    facts = {clip.id: {"label": clip.labels.label, "component": clip.component} for clip in made.clips}
+    rows = [
+        {**{name: value for name, value in row.items() if name != "stage"}, **facts[row["id"]]}
+        for row in made.stages
+        if row["stage"] == "harmonised"
+    ]
+    report = gate(pd.DataFrame(rows).sort_values("id", ignore_index=True), n_draws=draws, seed=seed)
+    return dict(report.to_dict())
+
+
+def write_set(
+    out: Path, plan: BuildPlan, made: Made, versions: Mapping[str, str], summary: Mapping[str, Any] | None
+) -> BuildFile:
+    """Write all tables, remove what no table names, and write `build.json` last.
+
+    Raises:
+        CmdfdError: If not a single clip was made.
+    """
+    if not made.clips:
+        reasons = Counter(f"{one.code}: {one.reason}" for one in made.refused).most_common(3)
+        raise CmdfdError(f"not a single clip could be made: {'; '.join(text for text, _ in reasons)}")
+    recipe = plan.recipe
+    build = BuildFile(
+        format_version=FORMAT_VERSION,
+        name=recipe.name,
+        recipe=recipe.model_dump(mode="json"),
+        recipe_hash=plan.recipe_hash,
+        versions=dict(versions),
+        encoder=recipe.harmonise.model_dump(mode="json"),
+        counts=counts(made.clips),
+        refused=dict(sorted(Counter(one.code for one in made.refused).items())),
+        withheld=list(recipe.withheld),
+        audit=dict(summary) if summary is not None else None,
+    )
+    _sweep(out, made.clips)
+    write_tables(out, made.clips, recipe.withheld)
+    text = as_text(versions)
+    provenance = [{**row, "versions": text, "recipe_hash": plan.recipe_hash} for row in made.provenance]
+    order = sorted(provenance, key=lambda row: row["id"])
+    write_table(out / PROVENANCE, order, schema(PROVENANCE_COLUMNS))
+    stages = sorted(made.stages, key=lambda row: (row["id"], row["stage"]))
+    write_table(out / STAGES, stages, cue_schema(stages, STAGE_COLUMNS))
+    write_atomic(out / BUILD_FILE, build.to_json().encode())
+    return build
+
+
+def counts(clips: Iterable[Clip]) -> dict[str, dict[str, int]]:
+    """Split -> kind -> clips, splits in the Hub's order, kinds by name."""
+    found: dict[str, dict[str, int]] = {}
+    for clip in sorted(clips, key=lambda one: (SPLITS.index(one.split), one.kind)):
+        kinds = found.setdefault(clip.split, {})
+        kinds[clip.kind] = kinds.get(clip.kind, 0) + 1
+    return found
+
+
+def _sweep(out: Path, clips: Sequence[Clip]) -> None:
+    """Remove media that no table will name: of clips that an earlier run made and this one refused."""
+    known = {name for clip in clips for name in (clip.file, clip.mask, clip.tracks) if name is not None}
+    for name in media_files(out):
+        if name not in known:
+            (out / name).unlink()
+    present = {clip.split for clip in clips}
+    for split in SPLITS:
+        if split not in present:
+            shutil.rmtree(out / split, ignore_errors=True)
+    for name in ("masks", "tracks"):
+        folder = out / name
+        if folder.is_dir() and not any(path.is_file() for path in folder.rglob("*")):
+            shutil.rmtree(folder)

@@ -1,0 +1,268 @@
+"""Recipes: what a data set shall hold, as a YAML file that is checked before anything is made."""
+
+from __future__ import annotations
+
+import math
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from cmdfd.clip import REAL_KIND, SPLITS, content_id
+from cmdfd.errors import CmdfdError, nearest
+from cmdfd.splits import DEFAULT_FRACTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+    from cmdfd.media.harmonise import HarmoniseSettings
+
+SCHEMA_VERSION = 1
+#: A recipe is a page of text; more is a mistake or an attack (anchors that grow without end).
+_MAX_BYTES = 1 << 20
+Split = Literal["train", "validation", "test"]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+class RecipeError(CmdfdError):
+    """A recipe that cannot be read; the text names file, line and field."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceRecipe(_Part):
+    """Where pristine takes come from.
+
+    Args:
+        kind: "talkers", "folder", a plug-in's name, "pkg.mod:Class" or "path/to/file.py:Class".
+        options: The one argument of the source.
+    """
+
+    kind: str = "talkers"
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class KindRecipe(_Part):
+    """One kind of fake.
+
+    Args:
+        kind: Name in tables and results, e.g. "audio/swap-partial".
+        generator: The generator that makes it; the kind's name if None.
+        params: The generator's parameters.
+        per_take: How many are made of every take.
+    """
+
+    kind: str = Field(pattern=r"^[a-z0-9][a-z0-9._/-]{0,63}$")
+    generator: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    per_take: int = Field(default=1, ge=1, le=100)
+
+    @property
+    def made_by(self) -> str:
+        """Name of the generator."""
+        return self.generator or self.kind
+
+
+class HarmoniseRecipe(_Part):
+    """Settings of the stage that real and fake clips pass alike; see `cmdfd.media.harmonise.HarmoniseSettings`."""
+
+    fps: float = Field(default=25.0, gt=0, le=120)
+    width: int = Field(default=224, ge=32, le=4096, multiple_of=2)
+    height: int = Field(default=224, ge=32, le=4096, multiple_of=2)
+    sample_rate: int = Field(default=16000, ge=8000, le=192000)
+    seconds: float = Field(default=3.0, gt=0, le=600)
+    lufs: float = Field(default=-23.0, ge=-60, le=-5)
+    crf: tuple[int, int] = (23, 29)
+    preset: str = "veryfast"
+    gop: int = Field(default=25, ge=1)
+    audio_bit_rate: int = Field(default=64000, ge=8000)
+    container: Literal["mp4", "mov"] = "mp4"
+
+    @field_validator("crf")
+    @classmethod
+    def _crf_range(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if not 0 <= value[0] <= value[1] <= 51:
+            raise ValueError(f"crf must be a range inside 0 ... 51, lowest first, got {list(value)}")
+        return value
+
+    @model_validator(mode="after")
+    def _whole_frames(self) -> Self:
+        if abs(self.seconds * self.fps - round(self.seconds * self.fps)) > 1e-6:
+            raise ValueError(f"{self.seconds:g} s are not a whole number of frames at {self.fps:g} fps")
+        return self
+
+    def settings(self) -> HarmoniseSettings:
+        """The same as the record that `cmdfd.media` takes."""
+        from cmdfd.media.harmonise import HarmoniseSettings
+
+        return HarmoniseSettings(**self.model_dump())
+
+
+class AuditRecipe(_Part):
+    """The audit gate after the build."""
+
+    gate: bool = True
+    draws: int = Field(default=999, ge=99, le=100_000)
+
+
+class Recipe(_Part):
+    """A data set, as it shall be.
+
+    Args:
+        schema_version: Version of this format.
+        name: Name of the set.
+        summary: One line for lists.
+        seed: The only source of chance.
+        source: Where takes come from.
+        splits: What the source shall deliver for each split (the source knows the keys).
+        fractions: Shares of clips, where the source leaves the splits open.
+        kinds: The fakes.
+        harmonise: The common stage.
+        audit: The gate.
+        withheld: Splits whose labels stay at home.
+    """
+
+    schema_version: Literal[1]
+    name: Name
+    summary: str = ""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    source: SourceRecipe = SourceRecipe()
+    splits: dict[Split, dict[str, Any]] = Field(default_factory=dict)
+    fractions: dict[Split, float] = Field(default_factory=lambda: dict(DEFAULT_FRACTIONS))  # type: ignore[arg-type]
+    kinds: list[KindRecipe] = Field(min_length=1)
+    harmonise: HarmoniseRecipe = HarmoniseRecipe()
+    audit: AuditRecipe = AuditRecipe()
+    withheld: list[Split] = Field(default_factory=list)
+
+    @field_validator("fractions")
+    @classmethod
+    def _positive(cls, value: dict[Split, float]) -> dict[Split, float]:
+        if not value or not all(math.isfinite(share) and share > 0 for share in value.values()):
+            raise ValueError(f"fractions must be positive numbers, got {value}")
+        return {split: value[split] for split in SPLITS if split in value}
+
+    @field_validator("kinds")
+    @classmethod
+    def _distinct(cls, value: list[KindRecipe]) -> list[KindRecipe]:
+        names = [one.kind for one in value]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice or REAL_KIND in names:
+            raise ValueError(f"kind names must be distinct and not {REAL_KIND!r}: {', '.join(twice or [REAL_KIND])}")
+        return value
+
+    @property
+    def hash(self) -> str:
+        """Content address of what the recipe says; its summary and audit settings do not count."""
+        return content_id("recipe", self.model_dump(mode="json", exclude={"summary", "audit"}), length=32)
+
+
+def builtin_recipes() -> dict[str, str]:
+    """Recipes that come with the package: name to summary."""
+    found = {}
+    for entry in sorted(files("generators.recipes").iterdir(), key=lambda each: each.name):
+        if entry.name.endswith(".yaml"):
+            recipe = parse_recipe(entry.read_text("utf-8"), entry.name)
+            found[recipe.name] = recipe.summary
+    return found
+
+
+def load_recipe(named: str | Path) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        named: Name of a built-in recipe, or a YAML file.
+
+    Raises:
+        RecipeError: If there is none, or it breaks the schema; the text names the line and the nearest right word.
+    """
+    path = Path(named)
+    if path.suffix in {".yaml", ".yml"} or path.is_file():
+        if not path.is_file():
+            raise RecipeError(f"{path}: there is no such recipe file")
+        if path.stat().st_size > _MAX_BYTES:
+            raise RecipeError(f"{path}: a recipe has at most {_MAX_BYTES} bytes")
+        try:
+            return parse_recipe(path.read_text("utf-8"), str(path))
+        except UnicodeDecodeError as error:
+            raise RecipeError(f"{path}: not UTF-8 text: {error}") from error
+    entry = files("generators.recipes") / f"{named}.yaml"
+    if "/" in str(named) or "\\" in str(named) or not entry.is_file():
+        raise RecipeError(f"unknown recipe {str(named)!r}: {nearest(str(named), builtin_recipes())}; or name a file")
+    return parse_recipe(entry.read_text("utf-8"), entry.name)
+
+
+def parse_recipe(text: str, where: str) -> Recipe:
+    """Read a recipe from text.
+
+    Args:
+        text: YAML.
+        where: Name of the file, for errors.
+
+    Raises:
+        RecipeError: Naming line and field of up to five mistakes.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        tree = YAML(typ="rt", pure=True).load(text)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark is not None else ""
+        problem = str(getattr(error, "problem", None) or error).splitlines()[0]
+        raise RecipeError(f"{where}{line}: not YAML: {problem}") from error
+    if not isinstance(tree, dict):
+        raise RecipeError(f"{where}: a recipe is a mapping with the keys {', '.join(Recipe.model_fields)}")
+    try:
+        return Recipe.model_validate(plain(tree))
+    except ValidationError as error:
+        lines = [f"{where}:{line_of(tree, one['loc'])}: {_explain(one)}" for one in error.errors()[:5]]
+        raise RecipeError("\n".join(lines)) from error
+
+
+def plain(node: Any) -> Any:
+    """A YAML tree without its comments and positions."""
+    if isinstance(node, dict):
+        return {str(key): plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [plain(value) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node if node is None else str(node)
+
+
+def line_of(tree: Any, place: Sequence[Any]) -> int:
+    """Line (from 1) of the deepest key of `place` that stands in the tree."""
+    line: int = 0
+    node: Any = tree
+    for key in place:
+        positions: Any = getattr(node, "lc", None)
+        if isinstance(node, dict) and key in node:
+            line = positions.key(key)[0]
+        elif isinstance(node, list) and isinstance(key, int) and key < len(node):
+            line = positions.item(key)[0]
+        else:
+            break
+        node = node[key]
+    return int(line) + 1
+
+
+def _explain(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {place!r}: {nearest(str(error['loc'][-1]), _fields(error['loc'][:-1]))}"
+    if error["type"] == "missing":
+        return f"the key {place!r} is missing"
+    return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _fields(place: Sequence[Any]) -> list[str]:
+    parts: dict[str, type[BaseModel]] = {
+        "source": SourceRecipe, "kinds": KindRecipe, "harmonise": HarmoniseRecipe, "audit": AuditRecipe,
+    }  # fmt: skip
+    return list((parts.get(str(place[0]), Recipe) if place else Recipe).model_fields)

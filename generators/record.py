@@ -1,0 +1,88 @@
+"""What is written down about a clip: rights, provenance, tool versions."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from cmdfd.clip import Rights
+
+#: From free to forbidden; a licence that is not listed ranks between the last listed one and "unclear".
+LICENCE_ORDER = (
+    "CC0-1.0", "public-domain", "MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "CC-BY-3.0", "CC-BY-4.0",
+    "CC-BY-SA-3.0", "CC-BY-SA-4.0", "CC-BY-NC-3.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC-BY-ND-4.0",
+    "CC-BY-NC-ND-4.0", "research-only",
+)  # fmt: skip
+UNCLEAR = "unclear"
+CONSENT_ORDER = ("synthetic", "given", "public-figure", "unknown")
+
+#: Packages whose versions may change the bytes of any clip.
+CODE_PACKAGES = ("cmdfd", "av", "numpy", "opencv-python-headless", "pyloudnorm", "scipy")
+PROVENANCE_COLUMNS = {
+    "id": "string", "split": "string", "sha256": "string", "kind": "string", "generator": "string",
+    "generator_licence": "string", "params": "string", "seed": "int64", "take": "string", "start": "double",
+    "crf": "int32", "parents": "parents", "operations": "strings", "known_cues": "strings", "versions": "string",
+    "licence": "string", "consent": "string", "pristine": "bool", "recipe_hash": "string",
+}  # fmt: skip
+STAGE_COLUMNS = {"id": "string", "split": "string", "stage": "string"}
+
+
+def most_restrictive(rights: Iterable[Rights]) -> Rights:
+    """Rights of something made from several sources.
+
+    The most restrictive licence wins ("unclear" above all); unlisted licences are joined by AND. Consent is that
+    of the source with least of it. Pristine only if all are.
+    """
+    given = list(rights)
+    if not given:
+        return Rights(UNCLEAR, "unknown", pristine=False)
+    worst = max(_licence_rank(one.licence) for one in given)
+    licences = sorted({one.licence for one in given if _licence_rank(one.licence) == worst})
+    consent = max((one.consent for one in given), key=_consent_rank)
+    return Rights(" AND ".join(licences), consent, all(one.pristine for one in given))
+
+
+def _licence_rank(licence: str) -> int:
+    if licence in LICENCE_ORDER:
+        return LICENCE_ORDER.index(licence)
+    return len(LICENCE_ORDER) + (licence == UNCLEAR)
+
+
+def _consent_rank(consent: str) -> int:
+    return CONSENT_ORDER.index(consent) if consent in CONSENT_ORDER else len(CONSENT_ORDER)
+
+
+def tool_versions(packages: Iterable[str] = ()) -> dict[str, str]:
+    """Versions of everything that decides the bytes: packages, Python, and the codecs inside PyAV."""
+    import av
+
+    found = {"python": platform.python_version()}
+    for name in sorted({*CODE_PACKAGES, *packages}):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    for library, numbers in av.library_versions.items():
+        found[library] = ".".join(str(number) for number in numbers)
+    return found
+
+
+def finite(cues: Mapping[str, Any]) -> dict[str, float | str | None]:
+    """Cues as they go into tables: numbers that are not finite are not measurable."""
+    clean: dict[str, float | str | None] = {}
+    for name, value in cues.items():
+        if value is None or isinstance(value, str):
+            clean[name] = value
+        else:
+            number = float(value)
+            clean[name] = number if math.isfinite(number) else None
+    return clean
+
+
+def as_text(value: Mapping[str, Any]) -> str:
+    """Canonical JSON of settings, for a table's cell."""
+    return json.dumps(dict(value), sort_keys=True, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,1 @@
+"""Where pristine clips come from."""

@@ -1,0 +1,1 @@
+"""Generators that change the picture."""

@@ -1,0 +1,115 @@
+"""The folder of a build: whose it is, who may write to it now, and what is left there when it is done."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cmdfd.cache import write_atomic
+from cmdfd.clip import SPLITS
+from cmdfd.dataset import BUILD_FILE, BuildFile, Dataset
+from cmdfd.errors import CmdfdError
+from cmdfd.tables import LABELS, METADATA, PROVENANCE, STAGES
+
+WORK, JOURNAL, MARKER = ".work", "journal.jsonl", "plan.json"
+
+
+def refuse_foreign(out: Path) -> None:
+    """Refuse to build into a folder that holds something else.
+
+    Raises:
+        CmdfdError: If `out` is a file, or a folder with content that no build made.
+    """
+    if out.exists() and not out.is_dir():
+        raise CmdfdError(f"{out} is a file; name a folder with --out")
+    ours = (out / BUILD_FILE).is_file() or (out / WORK).is_dir()
+    if out.is_dir() and any(out.iterdir()) and not ours:
+        raise CmdfdError(f"{out} is not empty and holds no data set; choose another folder with --out")
+
+
+def claim(out: Path, recipe_hash: str, *, overwrite: bool) -> BuildFile | None:
+    """Prepare a folder for a build; call it under the lock.
+
+    Args:
+        out: The folder.
+        recipe_hash: Of the build that shall go there.
+        overwrite: Remove another data set, or this one, first.
+
+    Returns:
+        What is finished there already, or None where there is work to do.
+
+    Raises:
+        CmdfdError: If another data set lies there and `overwrite` is False.
+    """
+    marker = out / WORK / MARKER
+    if (out / BUILD_FILE).is_file():
+        found = Dataset.open(out).build
+        if found.recipe_hash == recipe_hash and not overwrite:
+            return found
+        there = f"holds the data set {found.name!r}, made from another recipe, source, seed or limit"
+    elif marker.is_file() and _marked(marker) != recipe_hash:
+        there = "holds an unfinished build of another recipe, source, seed or limit"
+    else:
+        there = ""
+    if there and not overwrite:
+        raise CmdfdError(f"{out} {there}; choose another folder with --out, or replace it with --overwrite")
+    if overwrite:
+        remove_set(out)
+    write_atomic(marker, json.dumps({"recipe_hash": recipe_hash}).encode())
+    return None
+
+
+def _marked(marker: Path) -> str | None:
+    try:
+        found = json.loads(marker.read_text("utf-8"))["recipe_hash"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return str(found)
+
+
+@contextmanager
+def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold a lock file for this process; the system frees it however the process ends.
+
+    Args:
+        path: The lock file; made where it is missing.
+        wait: Wait for its holder instead of refusing.
+
+    Raises:
+        CmdfdError: If another process holds it and `wait` is False.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        if sys.platform != "win32":
+            import fcntl
+
+            try:
+                fcntl.lockf(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except OSError as error:
+                folder = path.parent.parent
+                raise CmdfdError(f"another build is writing to {folder}; wait for it or stop it") from error
+        yield
+
+
+def remove_work(out: Path) -> None:
+    """Remove the work area of a finished build."""
+    shutil.rmtree(out / WORK, ignore_errors=True)
+
+
+def remove_set(out: Path) -> None:
+    """Remove a data set, or what there is of one, and nothing else; lock files stay."""
+    (out / BUILD_FILE).unlink(missing_ok=True)  # first: from here on it is not finished any more
+    for split in SPLITS:
+        shutil.rmtree(out / split / "videos", ignore_errors=True)
+        for name in (METADATA, LABELS):
+            (out / split / name).unlink(missing_ok=True)
+        if (out / split).is_dir() and not any((out / split).iterdir()):
+            (out / split).rmdir()
+    for name in ("masks", "tracks", f"{WORK}/takes", f"{WORK}/records", f"{WORK}/tmp"):  # noqa: S108 - ours
+        shutil.rmtree(out / name, ignore_errors=True)
+    for name in (PROVENANCE, STAGES, JOURNAL, f"{WORK}/{MARKER}"):
+        (out / name).unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Compares detectors on boards recomputed from predictions."""

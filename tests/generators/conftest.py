@@ -1,0 +1,37 @@
+"""Fixtures of the build's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from generators.recipe import Recipe
+
+KINDS = [
+    {"kind": "audio/swap"},
+    {"kind": "audio/desync", "params": {"milliseconds": [80, 160]}},
+    {"kind": "audio/swap-partial", "generator": "audio/swap", "params": {"span": [0.2, 0.4]}},
+    {"kind": "video/mouth_warp"},
+]
+HARMONISE = {"width": 64, "height": 64, "seconds": 1.0, "crf": (25, 28), "preset": "ultrafast"}
+
+
+@pytest.fixture
+def tiny_recipe() -> Callable[..., Recipe]:
+    """Makes a recipe over the tiny source; keywords replace its fields, `options` those of the source."""
+
+    def make(options: dict[str, Any] | None = None, **changes: Any) -> Recipe:
+        fields: dict[str, Any] = {
+            "schema_version": 1,
+            "name": "tiny",
+            "seed": 3,
+            "source": {"kind": "tiny_source:TinySource", "options": options or {}},
+            "splits": {"train": {"identities": 2, "clips": 2}, "test": {"identities": 2, "clips": 1}},
+            "kinds": KINDS,
+            "harmonise": HARMONISE,
+        }
+        return Recipe.model_validate(fields | changes)
+
+    return make

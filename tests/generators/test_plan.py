@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cmdfd.clip import Rights
+from cmdfd.splits import Identity, components
+from generators.jobs import start_of
+from generators.plan import PARTNER, SAME, PlanError, limited, make_plan, pair_donors, with_splits
+from generators.recipe import Recipe
+from generators.sources.contract import SourceItem
+
+RIGHTS = Rights("CC0-1.0", "given")
+
+
+def item(key: str, face: str, split: str | None = "test", sources: tuple[str, ...] = ()) -> SourceItem:
+    return SourceItem(key, face, f"{face}-voice" if face else "", sources or (key,), split, RIGHTS)
+
+
+people = st.lists(st.integers(1, 4), min_size=1, max_size=9)
+
+
+def cast(sizes: list[int], split: str | None = "test") -> list[SourceItem]:
+    return [item(f"{p}-{t}", f"p{p}", split) for p, size in enumerate(sizes) for t in range(size)]
+
+
+@given(people, st.integers(0, 3))
+def test_donors_never_join_more_than_two_people(sizes: list[int], seed: int) -> None:
+    items = cast(sizes)
+    donors = pair_donors(items, seed)
+    assert donors == pair_donors(items[::-1], seed) or any(size > 2 for size in sizes)
+    by_key = {one.key: one for one in items}
+    for key, (donor, relation) in donors.items():
+        assert donor.key != key and donor.split == by_key[key].split
+        assert (donor.face_id == by_key[key].face_id) == (relation == SAME)
+        if relation == PARTNER:  # each is the other's
+            assert donors[donor.key][0].key == key
+    alone = [p for p, size in enumerate(sizes) if size == 1]
+    assert len(items) - len(donors) == len(alone) % 2
+    rows = [Identity(one.face_id, one.voice_id, one.source_ids) for one in items]
+    rows += [Identity("", "", (key, donor.key)) for key, (donor, _) in donors.items()]
+    in_component: dict[str, set[str]] = {}
+    for one, name in zip(items, components(rows), strict=False):
+        in_component.setdefault(name, set()).add(one.face_id)
+    assert max(len(faces) for faces in in_component.values()) <= 2
+
+
+def test_takes_of_one_person_lend_round_about() -> None:
+    donors = pair_donors(cast([3]), 0)
+    assert {key: donor.key for key, (donor, _) in donors.items()} == {"0-0": "0-1", "0-1": "0-2", "0-2": "0-0"}
+
+
+def test_partners_stay_inside_their_split() -> None:
+    items = [item(f"{split}-{k}", f"{split}-{k}", split) for split in ("train", "test") for k in range(4)]
+    for key, (donor, relation) in pair_donors(items, 0).items():
+        assert relation == PARTNER and donor.key.split("-")[0] == key.split("-")[0]
+
+
+def test_unknown_faces_are_not_one_person() -> None:
+    donors = pair_donors([item("a", ""), item("b", "")], 0)
+    assert {relation for _, relation in donors.values()} == {PARTNER}
+
+
+@settings(deadline=None)
+@given(people, st.integers(0, 3))
+def test_open_splits_are_filled_by_component(sizes: list[int], seed: int) -> None:
+    items = with_splits(cast(sizes, None), {"train": 0.5, "test": 0.5}, seed)
+    assert all(one.split in {"train", "test"} for one in items)
+    splits: dict[str, set[str]] = {}
+    for one in items:
+        splits.setdefault(one.face_id, set()).add(str(one.split))
+    assert all(len(found) == 1 for found in splits.values())
+
+
+def test_fixed_splits_stay_and_leaks_are_refused() -> None:
+    items = [item("a", "x", "train"), item("b", "x", None), item("c", "y", "test"), item("d", "z", None)]
+    found = with_splits(items, {"validation": 1.0}, 0)
+    assert [one.split for one in found] == ["train", "train", "test", "validation"]
+    with pytest.raises(PlanError, match="'b' is in 'test', but shares a face, voice or recording with takes in 'train'"):
+        with_splits([item("a", "x", "train"), item("b", "x", "test")], {"train": 1}, 0)
+    with pytest.raises(PlanError, match="has the split 'dev'"):
+        with_splits([item("a", "x", "dev")], {"train": 1}, 0)
+
+
+def test_limits_keep_components_whole() -> None:
+    items = [*cast([2, 3, 1], "train"), *(replace(one, key=f"t{one.key}", face_id=f"t{one.face_id}",
+             voice_id=f"t{one.voice_id}", source_ids=(f"t{one.key}",), split="test") for one in cast([1, 2]))]  # fmt: skip
+    kept = limited(items, 2)
+    assert Counter(one.split for one in kept) == {"train": 5, "test": 3}
+    assert limited(items, None) == tuple(items)
+    with pytest.raises(PlanError, match="at least 1"):
+        limited(items, 0)
+
+
+def test_a_plan_is_a_pure_function(tiny_recipe: Callable[..., Recipe]) -> None:
+    plan = make_plan(tiny_recipe())
+    again = make_plan(tiny_recipe())
+    assert plan == again
+    other = make_plan(tiny_recipe(seed=4))
+    ids = {clip.id for take in plan.takes for clip in take.clips}
+    assert not ids & {clip.id for take in other.takes for clip in take.clips}
+    assert plan.recipe_hash != other.recipe_hash
+    small = make_plan(tiny_recipe(), limit=1)
+    assert {clip.id for take in small.takes for clip in take.clips} < ids  # a limit renames nothing
+    assert small.recipe_hash != plan.recipe_hash
+
+
+def test_names_and_order_do_not_tell_the_class(tiny_recipe: Callable[..., Recipe]) -> None:
+    splits = {"train": {"identities": 30, "clips": 2}}
+    plan = make_plan(tiny_recipe(splits=splits))
+    clips = sorted((clip for take in plan.takes for clip in take.clips), key=lambda clip: clip.paths.file)
+    assert all(len(clip.id) == 16 and int(clip.id, 16) >= 0 for clip in clips)
+    ranks = [index for index, clip in enumerate(clips) if clip.kind == "real"]
+    # 60 of 300: the mean rank of a random subset has a standard deviation of 10
+    assert abs(np.mean(ranks) - (len(clips) - 1) / 2) < 40
+    assert {clip.paths.file.rsplit("/", 1)[0] for clip in clips} == {"train/videos/000"}
+
+
+def test_what_a_source_cannot_serve(tiny_recipe: Callable[..., Recipe]) -> None:
+    with pytest.raises(PlanError, match=r"has nothing that can be used: bad0.mp4: nobody is seen"):
+        make_plan(tiny_recipe({"refused": 1}, splits={}))
+    with pytest.raises(Exception, match="does not take the options"):
+        make_plan(tiny_recipe({"no_such_option": 1}))
+
+
+@given(st.floats(0, 1, exclude_max=True), st.floats(1.0, 4.0))
+def test_windows_lie_on_the_frame_grid_inside_the_take(place: float, available: float) -> None:
+    from cmdfd.media.harmonise import HarmoniseSettings
+
+    settings_ = HarmoniseSettings(seconds=1.0)
+    start = start_of(place, available, settings_)
+    assert 0 <= start and start + 1.0 <= available + 1e-6
+    assert start * 25 == pytest.approx(round(start * 25))

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cmdfd.errors import CmdfdError
+from generators.builder import resolve_recipe
+from generators.plan import make_plan
+from generators.recipe import RecipeError, builtin_recipes, load_recipe, parse_recipe
+from generators.registry import resolve_params
+
+GOOD = """\
+schema_version: 1
+name: mine
+seed: 4
+splits:
+  test: {identities: 2, clips: 2}
+kinds:
+  - kind: audio/swap
+  - kind: mine/partial
+    generator: audio/swap
+    params: {span: [0.8, 1.2]}
+harmonise:
+  crf: [20, 22]
+"""
+
+
+def test_a_recipe_is_read_and_checked() -> None:
+    recipe = parse_recipe(GOOD, "mine.yaml")
+    assert recipe.kinds[1].made_by == "audio/swap" and recipe.kinds[0].made_by == "audio/swap"
+    assert recipe.harmonise.crf == (20, 22) and recipe.harmonise.settings().crf == (20, 22)
+    assert recipe.fractions == {"train": 0.5, "validation": 0.2, "test": 0.3}
+    assert type(recipe.kinds[1].params["span"][0]) is float  # no YAML classes inside
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("seed: 4", "sede: 4", r"mine.yaml:3: unknown key 'sede': did you mean 'seed'\?"),
+        ("    generator: audio/swap", "    generater: audio/swap", r"mine.yaml:9: unknown key 'kinds.1.generater': did"),
+        ("  crf: [20, 22]", "  crf: [22, 20]", r"mine.yaml:12: harmonise.crf: crf must be a range"),
+        ("  crf: [20, 22]", "  seconds: 3.01", r"mine.yaml:11: harmonise: 3.01 s are not a whole number of frames"),
+        ("name: mine", "name: ../mine", "mine.yaml:2: name: String should match"),
+        ("  - kind: mine/partial", "  - kind: audio/swap", r"mine.yaml:6: kinds: kind names must be distinct"),
+        ("  - kind: mine/partial", "  - kind: real", r"mine.yaml:6: kinds: .*not 'real'"),
+        ("kinds:", "kinds: 3\nother:", "mine.yaml:6: kinds: Input should be a valid list"),
+        ("schema_version: 1", "schema_version: 2", "mine.yaml:1: schema_version: Input should be 1"),
+        ("schema_version: 1\n", "", "the key 'schema_version' is missing"),
+        ("  test:", "  tset:", "mine.yaml:5: splits.tset: Input should be 'train'"),
+        ("seed: 4", "seed: [4", r"mine.yaml:\d+: not YAML"),
+        ("seed: 4", "seed: 4\nseed: 5", r"mine.yaml:\d+: not YAML"),
+    ],
+)
+def test_mistakes_are_told_with_their_line(old: str, new: str, said: str) -> None:
+    assert old in GOOD
+    with pytest.raises(RecipeError, match=said):
+        parse_recipe(GOOD.replace(old, new, 1), "mine.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "3", "!!python/object/apply:os.system ['true']"])
+def test_what_is_no_mapping_is_refused(text: str) -> None:
+    with pytest.raises(RecipeError):
+        parse_recipe(text, "mine.yaml")
+
+
+def test_names_and_files(tmp_path: Path) -> None:
+    assert set(builtin_recipes()) >= {"mini-a", "mini-b"}
+    assert load_recipe("mini-a").name == "mini-a"
+    path = tmp_path / "mine.yaml"
+    path.write_text(GOOD)
+    assert load_recipe(path).name == "mine"
+    with pytest.raises(RecipeError, match="no such recipe file"):
+        load_recipe(tmp_path / "none.yaml")
+    with pytest.raises(RecipeError, match=r"did you mean 'mini-[ab]'\?"):
+        load_recipe("mini-c")
+    for wrong in ("../recipes/mini-a", "..\\mini-a"):
+        with pytest.raises(RecipeError, match="unknown recipe"):
+            load_recipe(wrong)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(RecipeError, match="not UTF-8"):
+        load_recipe(path)
+    path.write_text("a" * ((1 << 20) + 1))
+    with pytest.raises(RecipeError, match="at most"):
+        load_recipe(path)
+
+
+def test_the_hash_covers_what_decides_the_clips() -> None:
+    recipe = parse_recipe(GOOD, "mine.yaml")
+    same = recipe.model_copy(update={"summary": "other words"})
+    assert same.hash == recipe.hash == parse_recipe(GOOD, "x").hash
+    for old, new in (("seed: 4", "seed: 5"), ("[20, 22]", "[20, 23]"), ("[0.8, 1.2]", "[0.8, 1.3]")):
+        assert parse_recipe(GOOD.replace(old, new), "x").hash != recipe.hash
+
+
+def test_sources_replace_the_recipes_own(tmp_path: Path) -> None:
+    changed = resolve_recipe("mini-a", sources=tmp_path, seed=9, identity_per_file=True)
+    assert changed.seed == 9 and changed.splits == {} and changed.source.kind == "folder"
+    assert changed.source.options["identity_per_file"] is True
+    assert changed.source.options["min_seconds"] == changed.harmonise.seconds
+    with pytest.raises(CmdfdError, match="no such folder"):
+        resolve_recipe("mini-a", sources=tmp_path / "none")
+    with pytest.raises(CmdfdError, match="needs --sources"):
+        resolve_recipe("mini-a", identity_per_file=True)
+
+
+def test_unknown_parameters_are_answered_with_the_nearest() -> None:
+    with pytest.raises(CmdfdError, match=r"'audio/swap' has no parameter 'crosfade': did you mean 'crossfade'\?"):
+        resolve_params("audio/swap", {"crosfade": 0.1})
+    with pytest.raises(CmdfdError, match=r"unknown generator 'audio/swop': did you mean 'audio/swap'\?"):
+        resolve_params("audio/swop", {})
+
+
+def test_the_embedded_sets_are_as_promised() -> None:
+    a, b = make_plan(load_recipe("mini-a")), make_plan(load_recipe("mini-b"))
+    assert {split: kinds["real"] for split, kinds in a.counts().items()} == {"train": 80, "validation": 24, "test": 72}
+    assert {split: kinds["real"] for split, kinds in b.counts().items()} == {"test": 72}
+    shared = set(a.counts()["test"]) & set(b.counts()["test"])
+    assert shared == {"real", "audio/swap", "audio/desync"}
+    for plan in (a, b):
+        people = {take.item.face_id for take in plan.takes if take.item.split == "test"}
+        assert len(people) == 24
+        assert {take.relation for take in plan.takes} == {"same"}
+    voices = [{take.item.voice_id for take in plan.takes} for plan in (a, b)]
+    assert not voices[0] & voices[1]
