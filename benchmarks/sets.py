@@ -51,7 +51,7 @@ class SetStore:
         recipe = load_recipe(name)
         out = self.cache / "sets" / f"{name}-{recipe.hash[:12]}"
         with self.reporter.bar(f"build {name}") as bar:
-            build(recipe, out, workers=self.workers, progress=bar)
+            build(recipe, out, workers=self.workers, progress=lambda stage, done, total: bar(done, total, stage))
         self.reporter.say(f"{name}: ready at {out}")
         return Dataset.open(out)
 

@@ -98,7 +98,7 @@ class FeatureCache:
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as stream:
-                np.savez(stream, **arrays)
+                np.savez(stream, **arrays)  # type: ignore[arg-type]
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -48,9 +48,9 @@ def headline(reading: Reading) -> Parts:
 
 
 def _doubts(tasks: Sequence[TaskResult]) -> list[Text | str]:
-    reasons = dict.fromkeys(
-        auc.unreliable for task in tasks if (auc := task.pooled.get("auc")) is not None and auc.unreliable
-    )
+    named = [task.pooled.get("auc") for task in tasks]
+    named += [row.metrics.get("auc") for row in _best_and_worst(tasks[0])]
+    reasons = dict.fromkeys(auc.unreliable for auc in named if auc is not None and auc.unreliable)
     return [f"(† not to be trusted: {clean('; '.join(str(reason) for reason in reasons))}.) "] if reasons else []
 
 
@@ -84,14 +84,21 @@ def _ability(task: TaskResult) -> list[Text | str]:
 
 
 def _extremes(task: TaskResult) -> list[Text | str]:
-    rows = [(row, value) for row in task.kinds if row.variant is None and (value := _auc(row)) is not None]
-    if len(rows) < 2:
+    found = _best_and_worst(task)
+    if not found:
         return []
-    best, worst = max(rows, key=lambda pair: pair[1])[0], min(rows, key=lambda pair: pair[1])[0]
+    best, worst = found
     return [
         f"It is best at {kind_words(best.kind)} ({words_of(best.metrics.get('auc'))}) "
         f"and worst at {kind_words(worst.kind)} ({words_of(worst.metrics.get('auc'))}). "
     ]
+
+
+def _best_and_worst(task: TaskResult) -> list[KindResult]:
+    rows = [(row, value) for row in task.kinds if row.variant is None and (value := _auc(row)) is not None]
+    if len(rows) < 2:
+        return []
+    return [max(rows, key=lambda pair: pair[1])[0], min(rows, key=lambda pair: pair[1])[0]]
 
 
 def _auc(row: KindResult) -> float | None:

@@ -33,10 +33,8 @@ def sets_table(result: RunResult) -> Table:
     ]
     rows.append(Row("share of fakes", tuple(rates), "total"))
     rows.append(Row("components", tuple(info.components.get(split, 0) for info, split in columns)))
-    roles = [_roles(result, info, split) for info, split in columns]
     heads = [
-        Column(f"{shorten(info.name, 40)}/{shorten(split, 20)}", role)
-        for (info, split), role in zip(columns, roles, strict=True)
+        Column(f"{shorten(info.name, 40)}/{shorten(split, 20)}", _roles(result, info, split)) for info, split in columns
     ]
     return Table(
         "Clips of each split. A component is a group of clips tied by a person, a voice or a recording; "

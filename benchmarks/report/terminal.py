@@ -85,8 +85,11 @@ def _lines(reading: Reading, width: int) -> list[RenderableType]:
     doubts = dict.fromkeys(
         clean(estimate.unreliable)
         for task in result.tasks
-        for estimate in task.pooled.values()
-        if estimate.unreliable and estimate.value is not None
+        for name, _ in _COLUMNS
+        if task.condition == reading.condition
+        and (estimate := task.pooled.get(name)) is not None
+        and estimate.unreliable
+        and estimate.value is not None
     )
     if doubts:
         lines.append(_text(f"† not to be trusted: {'; '.join(doubts)}", "yellow"))

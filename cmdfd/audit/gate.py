@@ -78,9 +78,7 @@ def gate(table: pd.DataFrame, *, n_draws: int = 999, seed: int = 0) -> GateRepor
     known = table[table["label"].isin([0, 1])]
     labels = known["label"].to_numpy(dtype=np.int64) == 1
     if labels.all() or not labels.any():
-        raise CmdfdError(
-            f"the audit compares real with fake; of {len(known)} labelled clips {int(labels.sum())} are fake"
-        )
+        raise CmdfdError(f"the audit compares classes, but {int(labels.sum())} of {len(known)} labelled clips are fake")
     try:
         components = component_codes(known["component"].to_numpy(), len(known))
     except ValueError as error:

@@ -122,7 +122,7 @@ def _edit(stream: IO[bytes], track: Box) -> str:
     layout = struct.Struct(">Qqi" if wide else ">Iii")
     count = min(struct.unpack_from(">I", content, 4)[0], (len(content) - 8) // layout.size)
     times = [layout.unpack_from(content, 8 + k * layout.size)[1] for k in range(count)]
-    return next((str(time) for time in times if time >= 0), "empty")
+    return next((str(time) for time in times if time >= 0), "empty" if times else "")
 
 
 def _handler(stream: IO[bytes], track: Box) -> str:

@@ -9,6 +9,7 @@ outer), 48-59 outer lips (48 left corner, 51 top, 54 right corner, 57 bottom), 6
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -95,5 +96,5 @@ def load_track(path: Path) -> FaceTrack:
             if int(data["schema_version"]) != SCHEMA_VERSION:
                 raise ValueError(f"{path}: face track of schema version {int(data['schema_version'])}")
             return FaceTrack(data["times"], data["points"], data["found"], str(data["backend"]))
-    except (KeyError, OSError) as error:
+    except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: not a face track: {error}") from error

@@ -2,6 +2,10 @@
 
 Constant frame rate, one canvas, one sample rate, no offset, one loudness, and a common end of picture and sound on
 one clock. What differs between classes afterwards is only what a generator did.
+
+Frames are picked by the nearest time, scaled with their aspect kept and set on a black canvas; masks and track pass
+the same picks and the same affine map. Sound is resampled by one resampler, freed of its mean and brought to one
+loudness.
 """
 
 from __future__ import annotations
@@ -217,11 +221,7 @@ def harmonise(
     masks: NDArray[np.uint8] | None = None,
     track: FaceTrack | None = None,
 ) -> Harmonised:
-    """Bring a window of a take into the form of the data set.
-
-    Frames are picked by the nearest time, scaled with their aspect kept and set on a black canvas; masks and track
-    pass the same picks and the same affine map. Sound is resampled by one resampler, freed of its mean and brought
-    to one loudness.
+    """Bring a window of a take into the form of the data set; see the module for the steps.
 
     Args:
         take_frames: [T, H, W, 3] uint8 RGB; frame 0 is seen at time 0.
@@ -244,19 +244,15 @@ def harmonise(
     _check_window(len(take_frames) / fps, len(audio) / sample_rate, start, settings.seconds)
     times = np.arange(settings.n_frames) / settings.fps
     chosen = nearest_frames(np.arange(len(take_frames)) / fps, times + start)
-    height, width = take_frames.shape[1:3]
-    placement = Placement.fit(width, height, settings.width, settings.height)
-    placed_masks = None
-    if masks is not None:
-        placed_masks = np.where(placement.apply(masks, chosen) >= 128, np.uint8(255), np.uint8(0))
-    return Harmonised(
-        frames=placement.apply(take_frames, chosen),
-        audio=_harmonise_audio(audio, sample_rate, start, settings),
-        fps=settings.fps,
-        sample_rate=settings.sample_rate,
-        masks=placed_masks,
-        track=None if track is None else placement.place(track.window(start, times)),
-    )
+    canvas = Placement.fit(take_frames.shape[2], take_frames.shape[1], settings.width, settings.height)
+    sound = _harmonise_audio(audio, sample_rate, start, settings)
+    placed = None if masks is None else _binary(canvas.apply(masks, chosen))
+    points = None if track is None else canvas.place(track.window(start, times))
+    return Harmonised(canvas.apply(take_frames, chosen), sound, settings.fps, settings.sample_rate, placed, points)
+
+
+def _binary(masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.where(masks >= 128, np.uint8(255), np.uint8(0))
 
 
 def _check_take(

@@ -19,6 +19,7 @@ from cmdfd.media.orient import UPRIGHT, Orientation, orientation_of_frame, side_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.stream import Stream
     from av.video.frame import VideoFrame
@@ -127,19 +128,13 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> MediaInfo:
     """
     path = Path(path)
     with open_media(path, limits) as container, media_errors(path, "decode_failed"):
-        size = path.stat().st_size
         moving = [stream for stream in container.streams.video if not is_picture_of_cover(stream)]
         tags = dict(_tags("", container.metadata))
         video = audio = None
         if container.streams.audio:
-            stream = audio_stream(path, container)
-            tags |= _tags("audio:", stream.metadata)
-            audio = AudioInfo(
-                codec=stream.codec_context.codec.canonical_name,
-                sample_rate=stream.codec_context.sample_rate,
-                channels=stream.codec_context.channels,
-                **_common(stream),
-            )
+            sound = audio_stream(path, container)
+            tags |= _tags("audio:", sound.metadata)
+            audio = _audio_info(sound)
         if moving:
             picture = video_stream(path, container)
             tags |= _tags("video:", picture.metadata)
@@ -150,7 +145,7 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> MediaInfo:
             container=container.format.name,
             brands=":".join(brands) or None,
             duration=None if container.duration is None else container.duration / av.time_base,
-            size_bytes=size,
+            size_bytes=container.size,
             video=video,
             audio=audio,
             tags=MappingProxyType(tags),
@@ -186,6 +181,16 @@ def _common(stream: Stream) -> _Common:
         time_base=base,
         bit_rate=context.bit_rate if context.bit_rate not in {0, _VARIABLE_BIT_RATE} else None,
         encoder=stream.metadata.get("encoder"),
+    )
+
+
+def _audio_info(stream: AudioStream) -> AudioInfo:
+    context = stream.codec_context
+    return AudioInfo(
+        codec=context.codec.canonical_name,
+        sample_rate=context.sample_rate,
+        channels=context.channels,
+        **_common(stream),
     )
 
 

@@ -47,7 +47,6 @@ def encode_audio(
         raise ValueError(f"audio must be mono [N] with N >= 1, got shape {audio.shape}")
     if not np.isfinite(audio).all():
         raise ValueError("audio has samples that are not finite")
-    audio = np.clip(audio, -1.0, 1.0)
     if settings.audio_codec == "libopus" and sample_rate != _OPUS_RATE:
         audio, sample_rate = resample(audio, sample_rate, _OPUS_RATE), _OPUS_RATE
     stream: AudioStream = container.add_stream(settings.audio_codec, rate=sample_rate)  # type: ignore[assignment]
@@ -62,7 +61,7 @@ def encode_audio(
         context.open()
     except (av.error.FFmpegError, ValueError) as error:
         raise ValueError(f"{settings.audio_codec} does not take {sample_rate} samples per second") from error
-    return _encode_blocks(stream, audio, sample_rate)
+    return _encode_blocks(stream, np.clip(audio, -1.0, 1.0), sample_rate)
 
 
 def _encode_blocks(stream: AudioStream, audio: NDArray[np.float32], sample_rate: int) -> list[av.Packet[Any]]:

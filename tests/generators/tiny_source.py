@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,7 @@ class Options:
     seconds: float = 1.7
     faceless: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
+    hanging: tuple[str, ...] = ()
     refused: int = 0
 
 
@@ -77,6 +79,8 @@ class TinySource:
     def materialise(self, item: SourceItem, folder: Path) -> None:
         if item.key in self.options.broken:
             raise MediaError("decode_failed", item.key, "broken by design")
+        if item.key in self.options.hanging:
+            time.sleep(600)
         take = make_take(json.dumps([item.key, item.spec["seed"]]), item.spec["seconds"])
         if item.key in self.options.faceless:
             take = Take(take.frames, take.fps, take.audio, take.sample_rate)

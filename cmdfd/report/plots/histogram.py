@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+#: Bars over the common range of both classes.
+_BINS = 24
+
 
 def histogram_plot(
     real: Sequence[float] | NDArray[np.float64],
     fake: Sequence[float] | NDArray[np.float64],
     *,
     threshold: float | None = None,
-    bins: int = 24,
     width: int = 400,
     height: int = 300,
 ) -> str:
@@ -32,15 +34,15 @@ def histogram_plot(
         real: Scores of real clips; what is not finite is left out.
         fake: Scores of fake clips.
         threshold: Decision threshold, drawn as a line.
-        bins: Bars over the common range.
-        width: Natural width in pixels; likewise `height`.
+        width: Natural width in pixels.
+        height: Natural height in pixels.
 
     Raises:
         ValueError: Where there is no finite score at all.
     """
     classes = [np.asarray(values, np.float64) for values in (real, fake)]
     classes = [values[np.isfinite(values)] for values in classes]
-    edges = _edges(np.concatenate(classes), bins)
+    edges = _edges(np.concatenate(classes))
     ink = STAND_INS
     with drawing():
         figure = new_figure(width, height)
@@ -79,14 +81,14 @@ def _scales(axes: Axes, edges: NDArray[np.float64]) -> None:
     axes.set_xlim(edges[0], edges[-1])
 
 
-def _edges(values: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+def _edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
     if values.size == 0:
         raise ValueError("a histogram needs at least one finite score")
     low, high = float(values.min()), float(values.max())
     if high - low <= 1e-9 * max(abs(low), abs(high), 1e-300):
         pad = max(abs(low) * 0.05, 0.5)
         low, high = low - pad, high + pad
-    return np.linspace(low, high, bins + 1)
+    return np.linspace(low, high, _BINS + 1)
 
 
 def _threshold(axes: Axes, threshold: float, edges: NDArray[np.float64], colour: str) -> None:

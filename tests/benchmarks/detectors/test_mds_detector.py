@@ -26,15 +26,23 @@ TINY: dict[str, Any] = {
     "crop_width": 32,
     "crop_height": 24,
     "embedding": 16,
-    "steps": 60,
+    "steps": 40,
     "real_clips": 8,
     "fake_clips": 2,
     "window_frames": 40,
-    "evaluations": 3,
+    "evaluations": 2,
     "threads": 1,
 }
 SWAP = Labels(label=1, audio_label=1, video_label=0, sync_mismatch=1, identity_mismatch=None)
-SMALL = {"image_size": 32, "fc_width": 16, "embedding": 8, "threads": 1, "device": "cpu"}
+SMALL: dict[str, Any] = {
+    "image_size": 32,
+    "chunk_frames": 8,
+    "fps": 8.0,
+    "fc_width": 16,
+    "embedding": 8,
+    "threads": 1,
+    "device": "cpu",
+}
 
 
 class ArrayView:
@@ -87,7 +95,7 @@ def corpus(n: int, seed: int, frames: int = 60) -> list[LabelledView]:
     return found
 
 
-TRAIN, SELECT, TEST = corpus(24, 1), corpus(8, 2), corpus(16, 3)
+TRAIN, SELECT, TEST = corpus(24, 1), corpus(6, 2), corpus(12, 3)
 
 
 @pytest.fixture(scope="module")
@@ -166,12 +174,16 @@ def test_frame_scores_are_the_sequence_behind_the_score(fitted: MDS) -> None:
         np.testing.assert_allclose(prediction.times, 0.5 + 0.2 * np.arange(8), atol=1e-9)
 
 
-def test_same_seed_same_numbers_other_seed_others(fitted: MDS) -> None:
-    torch.manual_seed(123)  # the outside state must not matter
-    again = MDS(seed=3, **TINY).fit(TRAIN, SELECT)
-    assert all(same(a, b) for a, b in zip(scores_of(fitted, TEST), scores_of(again, TEST), strict=True))
-    other = MDS(seed=4, **{**TINY, "steps": 5}).fit(TRAIN, SELECT)
-    assert scores_of(other, TEST)[0].score != scores_of(fitted, TEST)[0].score
+def test_same_seed_same_numbers_other_seed_others() -> None:
+    torch.manual_seed(123)
+    brief = {**TINY, "steps": 4}
+    first = MDS(seed=3, **brief).fit(TRAIN, SELECT)
+    torch.manual_seed(321)
+    np.random.seed(1)  # noqa: NPY002 - on purpose: the global state must not matter
+    again = MDS(seed=3, **brief).fit(TRAIN, SELECT)
+    assert all(same(a, b) for a, b in zip(scores_of(first, TEST), scores_of(again, TEST), strict=True))
+    other = MDS(seed=4, **brief).fit(TRAIN, SELECT)
+    assert scores_of(other, TEST)[0].score != scores_of(first, TEST)[0].score
 
 
 def test_fit_and_predict_leave_torch_as_it_was(fitted: MDS) -> None:
@@ -179,7 +191,7 @@ def test_fit_and_predict_leave_torch_as_it_was(fitted: MDS) -> None:
     wanted = torch.rand(3)
     torch.manual_seed(5)
     threads = torch.get_num_threads()
-    MDS(**{**TINY, "steps": 2, "threads": threads + 1}).fit(TRAIN, SELECT)
+    MDS(**{**TINY, "steps": 1, "threads": threads + 1}).fit(TRAIN[:6], SELECT[:3])
     scores_of(fitted, TEST[:1])
     assert torch.equal(torch.rand(3), wanted)
     assert torch.get_num_threads() == threads
@@ -214,7 +226,7 @@ def test_unusable_clips_keep_their_row(fitted: MDS, code: str) -> None:
 def test_unusable_training_clips_are_counted() -> None:
     broken = [LabelledView(ArrayView("b", MediaError("no_face", "b")), REAL, "b", "real")]  # type: ignore[arg-type]
     unlabelled = [LabelledView(TRAIN[0].view, Labels(None, None, None, None, None), "u", "?")]
-    detector = MDS(**{**TINY, "steps": 2}).fit([*TRAIN, *broken, *unlabelled], SELECT)
+    detector = MDS(**{**TINY, "steps": 1}).fit([*TRAIN, *broken, *unlabelled], SELECT)
     assert detector.record is not None
     assert detector.record.details["dropped"] == {"train": {"no_face": 1, "no_label": 1}, "select": {}}
     assert {"b", "u", "1-0", "2-7"} <= set(detector.record.components)
@@ -235,15 +247,15 @@ def test_training_without_fakes_still_learns() -> None:
 
 
 def test_empty_selection_set_gives_no_threshold() -> None:
-    detector = MDS(**{**TINY, "steps": 3}).fit(TRAIN, [])
+    detector = MDS(**{**TINY, "steps": 1}).fit(TRAIN, [])
     assert detector.threshold is None and detector.window_threshold is None
     assert scores_of(detector, TEST)[0].segments == ()
 
 
 def test_progress_is_told_every_step() -> None:
     told: list[tuple[int, int, str]] = []
-    MDS(**{**TINY, "steps": 6}).fit(TRAIN, SELECT, lambda done, total, note="": told.append((done, total, note)))
-    assert [row[:2] for row in told] == [(k, 6) for k in range(1, 7)]
+    MDS(**{**TINY, "steps": 4}).fit(TRAIN, SELECT[:6], lambda done, total, note="": told.append((done, total, note)))
+    assert [row[:2] for row in told] == [(k, 4) for k in range(1, 5)]
     assert any("AUC" in row[2] for row in told)
 
 
@@ -359,7 +371,7 @@ def chunked(n: int, seed: int) -> list[LabelledView]:
     rng, found = np.random.default_rng(seed), []
     for k in range(n):
         for label in (0, 1):
-            faces = rng.integers(0, 255 - 120 * label, (2, 30, 32, 32, 3)).astype(np.uint8)
+            faces = rng.integers(0, 255 - 120 * label, (2, 8, 32, 32, 3)).astype(np.uint8)
             arrays = {"face": faces, "mfcc": rng.normal(3 * label, 1, (2, 13, 99)).astype(np.float32)}
             labels = SWAP if label else REAL
             view = ArrayView(f"{seed}-{k}-{label}", arrays)
@@ -369,8 +381,8 @@ def chunked(n: int, seed: int) -> list[LabelledView]:
 
 @pytest.mark.parametrize("preset", ["faithful", "fixed"])
 def test_released_presets_fit_predict_and_travel(preset: str, tmp_path: Path) -> None:
-    views = chunked(3, 0)
-    detector = MDS(preset=preset, seed=1, epochs=1, batch=6, **SMALL).fit(views, views)
+    views = chunked(2, 0)
+    detector = MDS(preset=preset, seed=1, epochs=1, batch=4, **SMALL).fit(views, views)
     predictions = scores_of(detector, views)
     assert all(p.score is not None and p.score >= 0 and len(p.times) == 2 for p in predictions)  # type: ignore[arg-type]
     np.testing.assert_allclose(predictions[0].times, [0.5, 1.5])  # type: ignore[arg-type]
@@ -380,13 +392,13 @@ def test_released_presets_fit_predict_and_travel(preset: str, tmp_path: Path) ->
     detector.save(tmp_path)
     loaded = MDS.load(tmp_path)
     assert all(same(a, b) for a, b in zip(predictions, scores_of(loaded, views), strict=True))
-    again = MDS(preset=preset, seed=1, epochs=1, batch=6, **SMALL).fit(views, views)
+    again = MDS(preset=preset, seed=1, epochs=1, batch=4, **SMALL).fit(views, views)
     assert all(same(a, b) for a, b in zip(predictions, scores_of(again, views), strict=True))
 
 
 def test_faithful_scores_converted_weights_without_a_fit(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    net = ReleasedNet(image_size=32, fc_width=16, embedding=8)
+    net = ReleasedNet(image_size=32, chunk_frames=8, fc_width=16, embedding=8)
     net.initialise()
     save_file(net.state_dict(), tmp_path / "mds.safetensors")
     views = chunked(2, 1)
@@ -406,7 +418,7 @@ def test_faithful_scores_converted_weights_without_a_fit(tmp_path: Path) -> None
 
 
 def test_wrong_weights_are_refused(tmp_path: Path) -> None:
-    net = ReleasedNet(image_size=32, fc_width=16, embedding=8, running_stats=True)
+    net = ReleasedNet(image_size=32, chunk_frames=8, fc_width=16, embedding=8, running_stats=True)
     save_file(net.state_dict(), tmp_path / "mds.safetensors")
     detector = MDS(preset="faithful", weights=str(tmp_path / "mds.safetensors"), **SMALL)
     with pytest.raises(CmdfdError, match="not part of the network"):

@@ -75,17 +75,12 @@ def test_damage_ends_the_list(tmp_path: Path, content: bytes) -> None:
     assert edits == ""
 
 
+KIND = st.sampled_from([b"moov", b"trak", b"edts", b"elst", b"hdlr", b"mdia"])
+PARTS = st.lists(st.tuples(KIND, st.integers(0, 60), st.binary(max_size=40)), max_size=12)
+
+
 @settings(max_examples=80, deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from([b"moov", b"trak", b"edts", b"elst", b"hdlr", b"mdia"]),
-            st.integers(0, 60),
-            st.binary(max_size=40),
-        ),
-        max_size=12,
-    )
-)
+@given(PARTS)
 def test_random_bytes_never_raise(
     tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[bytes, int, bytes]]
 ) -> None:

@@ -18,6 +18,8 @@ from cmdfd.media.settings import EncoderSettings
 
 SR, FPS = 16000, 25.0
 SETTINGS = EncoderSettings()
+FLAC = replace(SETTINGS, container="matroska", audio_codec="flac", audio_bit_rate=None)
+PCM = replace(SETTINGS, container="matroska", audio_codec="pcm_s16le", audio_bit_rate=None)
 
 
 def picture(n: int = 30, seed: int = 0) -> np.ndarray:
