@@ -83,16 +83,19 @@ def with_components(clips: Sequence[Clip]) -> list[Clip]:
     """Clips with their connected component filled in.
 
     Raises:
-        CmdfdError: If one component reaches into two splits.
+        CmdfdError: If a face, voice or source is in two splits.
     """
-    groups = components([Identity(clip.face_id, clip.voice_id, clip.source_ids) for clip in clips])
-    split_of: dict[str, str] = {}
-    for clip, group in zip(clips, groups, strict=True):
-        if split_of.setdefault(group, clip.split) != clip.split:
-            raise CmdfdError(
-                f"a clip of {clip.kind!r} ties {clip.split!r} to {split_of[group]!r} by its face, voice or source; "
-                "its generator must only borrow inside a split"
-            )
+    rows = [Identity(clip.face_id, clip.voice_id, clip.source_ids) for clip in clips]
+    first: dict[tuple[str, str], Clip] = {}
+    for clip, row in zip(clips, rows, strict=True):
+        for what, name in row.nodes():
+            other = first.setdefault((what, name), clip)
+            if other.split != clip.split:
+                raise CmdfdError(
+                    f"the {what} {name!r} is in {other.split!r} (a clip of {other.kind!r}) and in {clip.split!r} "
+                    f"(a clip of {clip.kind!r}); a generator must borrow inside a split only"
+                )
+    groups = components(rows)
     return [replace(clip, component=group) for clip, group in zip(clips, groups, strict=True)]
 
 

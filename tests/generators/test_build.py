@@ -313,7 +313,7 @@ def test_one_person_in_two_splits_by_a_generators_doing_is_refused(tmp_path: Pat
         "        return replace(super().generate(job), voice_id='one voice for all')\n"
     )
     kinds = [{"kind": "audio/desync", "generator": f"{mine}:Leaky", "params": {"milliseconds": [80]}}]
-    with pytest.raises(CmdfdError, match="'audio/desync' ties '.*' to '.*' by its face, voice or source"):
+    with pytest.raises(CmdfdError, match=r"the voice 'one voice for all' is in 'train' \(a clip of 'audio/desync'\)"):
         build(tiny_recipe(kinds=kinds), tmp_path / "set", options=SERIAL)
 
 

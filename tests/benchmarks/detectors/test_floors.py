@@ -103,11 +103,15 @@ def test_constant_cues_give_a_constant_score() -> None:
     same = {name: ("x", "x") if cue.categorical else (1.0, 1.0) for name, cue in CATALOGUE.items()}
     floor = ContainerFloor().fit(clips(12, 0, plant=same), [])
     _, scores, _ = judged(floor, clips(3, 1, plant=same))
-    assert set(scores) == {0.5}
+    # constant to the last bit; not exactly one half, since each tree sees a random 70 % of the clips
+    assert len(set(scores)) == 1
+    assert scores[0] == pytest.approx(0.5, abs=0.02)
     nothing = dict.fromkeys(CATALOGUE, (None, None))
     floor = ContainerFloor().fit(clips(12, 0, plant=nothing), [])
     _, scores, _ = judged(floor, clips(3, 1, plant=same))
-    assert set(scores) == {0.5}
+    # constant to the last bit; not exactly one half, since each tree sees a random 70 % of the clips
+    assert len(set(scores)) == 1
+    assert scores[0] == pytest.approx(0.5, abs=0.02)
 
 
 @pytest.mark.slow
@@ -208,7 +212,7 @@ def test_damaged_facts_are_refused(saved: Path) -> None:
     facts = json.loads(path.read_text())
     for text in ("", "{", json.dumps(facts | {"extra": 1}), json.dumps(facts | {"schema_version": 2})):
         path.write_text(text)
-        with pytest.raises(CmdfdError, match="detector.json"):
+        with pytest.raises(CmdfdError, match=r"detector\.json"):
             ContainerFloor.load(saved)
     (saved / "model.safetensors").write_bytes(b"\x80\x04pickle")
     path.write_text(json.dumps(facts))

@@ -229,7 +229,7 @@ def test_unusable_training_clips_are_counted() -> None:
     detector = MDS(**{**TINY, "steps": 1}).fit([*TRAIN, *broken, *unlabelled], SELECT)
     assert detector.record is not None
     assert detector.record.details["dropped"] == {"train": {"no_face": 1, "no_label": 1}, "select": {}}
-    assert {"b", "u", "1-0", "2-7"} <= set(detector.record.components)
+    assert {"b", "u", "1-0", "2-5"} <= set(detector.record.components)
 
 
 @pytest.mark.parametrize("kinds", [("swap",), ()])
@@ -392,8 +392,14 @@ def test_released_presets_fit_predict_and_travel(preset: str, tmp_path: Path) ->
     detector.save(tmp_path)
     loaded = MDS.load(tmp_path)
     assert all(same(a, b) for a, b in zip(predictions, scores_of(loaded, views), strict=True))
-    again = MDS(preset=preset, seed=1, epochs=1, batch=4, **SMALL).fit(views, views)
-    assert all(same(a, b) for a, b in zip(predictions, scores_of(again, views), strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["faithful", "fixed"])
+def test_released_presets_repeat(preset: str) -> None:
+    views = chunked(2, 0)
+    first, again = (MDS(preset=preset, seed=1, epochs=1, batch=4, **SMALL).fit(views, views) for _ in range(2))
+    assert all(same(a, b) for a, b in zip(scores_of(first, views), scores_of(again, views), strict=True))
 
 
 def test_faithful_scores_converted_weights_without_a_fit(tmp_path: Path) -> None:
