@@ -66,7 +66,9 @@ def run(config: RunConfig, reporter: Reporter) -> RunOutcome:
 def _run(runner: Runner, asked: DetectorRef) -> RunOutcome:
     config, reporter = runner.config, runner.reporter
     protocol = runner.protocol()
-    judged = [_judge(runner, ref, protocol, trim=ref == asked) for ref in _lineup(asked, config.floors)]
+    judged = [
+        _judge(runner, ref, protocol, trim=ref == asked) for ref in _lineup(asked, protocol, floors=config.floors)
+    ]
     started = time.perf_counter()
     reporter.say("computing intervals")
     rows = [row for item in judged for row in item.rows]
@@ -78,9 +80,11 @@ def _run(runner: Runner, asked: DetectorRef) -> RunOutcome:
     return RunOutcome(write_run(result, rows, folder, config), folder, table, protocol)
 
 
-def _lineup(asked: DetectorRef, floors: bool) -> list[DetectorRef]:
+def _lineup(asked: DetectorRef, protocol: Protocol, *, floors: bool) -> list[DetectorRef]:
+    """The detector, then the floors; without training splits those floors that learn cannot stand beside it."""
     others = [resolve(name) for name in FLOORS] if floors else []
-    return [asked, *(ref for ref in others if ref != asked)]
+    able = [ref for ref in others if protocol.train or not spec_of(ref.name).needs_training]
+    return [asked, *(ref for ref in able if ref != asked)]
 
 
 def _judge(runner: Runner, ref: DetectorRef, protocol: Protocol, *, trim: bool) -> Judged:

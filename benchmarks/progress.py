@@ -59,21 +59,25 @@ class _Lines:
     def __init__(self, title: str, say: Callable[[str], None]) -> None:
         self._title, self._say = title, say
         self._began = self._told = time.monotonic()
+        self._opened = self._began
         self._at = (0, 0)
+        self._from = 0
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         """Tell, if the last line is old enough."""
-        self._at = (done, total)
         moment = time.monotonic()
-        if moment - self._told < self.EVERY or not done:
+        if total != self._at[1] or done < self._at[0]:  # another stage: its pace is its own
+            self._began, self._from = moment, done
+        self._at = (done, total)
+        if moment - self._told < self.EVERY or done <= self._from:
             return
         self._told = moment
-        left = (moment - self._began) / done * (total - done)
+        left = (moment - self._began) / (done - self._from) * (total - done)
         self._say(f"{self._title}: {done}/{total}, about {left:.0f} s left {note}".rstrip())
 
     def close(self) -> None:
         """Tell the end of long work."""
-        seconds = time.monotonic() - self._began
+        seconds = time.monotonic() - self._opened
         if seconds >= self.EVERY:
             self._say(f"{self._title}: {self._at[0]}/{self._at[1]} done in {seconds:.0f} s")
 

@@ -134,6 +134,8 @@ class Runner:
             return tuple(self.sets.select(parse_split(text, split), self.config.limit) for text in texts)
 
         config = self.config
+        named = (*config.train_on, *config.select_on, *(config.report_on if report else ()))
+        self.sets.check(parse_split(text, "test").dataset for text in named)
         protocol = Protocol(
             pick(config.train_on, "train"),
             pick(config.select_on, "validation"),

@@ -10,6 +10,8 @@ from benchmarks.protocol import Selection, SplitRef, limit_components
 from cmdfd.errors import CmdfdError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from benchmarks.progress import Reporter
     from cmdfd.dataset import Dataset
 
@@ -38,16 +40,27 @@ class SetStore:
             self._open[name] = Dataset.open(folder) if folder.is_dir() else self._embedded(name)
         return self._open[name]
 
+    def check(self, names: Iterable[str]) -> None:
+        """Refuse wrong names before anything is built.
+
+        Raises:
+            CmdfdError: With the nearest right name.
+        """
+        from generators.recipe import builtin_recipes
+
+        known = builtin_recipes()
+        for name in names:
+            if not Path(name).is_dir() and name not in known:
+                raise CmdfdError(
+                    f"{name!r} is neither the folder of a built set nor an embedded recipe: {nearest(name, known)}"
+                )
+
     def _embedded(self, name: str) -> Dataset:
-        from generators.build import build
-
         from cmdfd.dataset import Dataset
-        from generators.recipe import builtin_recipes, load_recipe
+        from generators.build import build
+        from generators.recipe import load_recipe
 
-        if name not in (known := builtin_recipes()):
-            raise CmdfdError(
-                f"{name!r} is neither the folder of a built set nor an embedded recipe: {nearest(name, known)}"
-            )
+        self.check([name])
         recipe = load_recipe(name)
         out = self.cache / "sets" / f"{name}-{recipe.hash[:12]}"
         with self.reporter.bar(f"build {name}") as bar:

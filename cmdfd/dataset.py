@@ -14,10 +14,9 @@ DIR/provenance.parquet, stages.parquet, journal.jsonl
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -34,6 +33,9 @@ from cmdfd.tables import (
     row_of,
     write_tables,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
 
 __all__ = [
     "BUILD_FILE",
@@ -90,10 +92,7 @@ class BuildFile(BaseModel):
 
     def to_json(self) -> str:
         """Text of the file: sorted keys, no NaN."""
-        return (
-            json.dumps(self.model_dump(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-            + "\n"
-        )
+        return json.dumps(self.model_dump(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +238,7 @@ class Dataset:
     def _inside(self, relative: str) -> Path:
         parts = PurePosixPath(relative)
         path = self.folder / relative
-        if (
-            parts.is_absolute()
-            or ".." in parts.parts
-            or not path.resolve().is_relative_to(self.folder.resolve())
-        ):
+        if parts.is_absolute() or ".." in parts.parts or not path.resolve().is_relative_to(self.folder.resolve()):
             raise DatasetError(f"{self.folder}: path {relative!r} leaves the data set's folder")
         return path
 
@@ -324,9 +319,7 @@ class Dataset:
         return problems
 
     def _strangers(self) -> list[str]:
-        known = {
-            name for clip in self.rows for name in (clip.file, clip.mask, clip.tracks) if name is not None
-        }
+        known = {name for clip in self.rows for name in (clip.file, clip.mask, clip.tracks) if name is not None}
         return [f"{name}: no table names this file" for name in media_files(self.folder) if name not in known]
 
 
@@ -342,12 +335,8 @@ def _read_build(folder: Path) -> BuildFile:
     path = folder / BUILD_FILE
     if not path.is_file():
         if (folder / ".work").is_dir():
-            raise DatasetError(
-                f"{folder}: the build is not finished; give the same build command again to go on"
-            )
-        raise DatasetError(
-            f"{folder}: no data set here (there is no {BUILD_FILE}); see python -m generators.build"
-        )
+            raise DatasetError(f"{folder}: the build is not finished; give the same build command again to go on")
+        raise DatasetError(f"{folder}: no data set here (there is no {BUILD_FILE}); see python -m generators.build")
     try:
         data = json.loads(path.read_text("utf-8"))
         if isinstance(data, dict) and data.get("format_version") != FORMAT_VERSION:
@@ -372,9 +361,5 @@ def _read_split(folder: Path, split: str, *, withheld: bool) -> Iterable[Clip]:
         clips = [clip_of(split, row) for row in rows]
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise DatasetError(f"{path}: not a table of this format: {type(error).__name__}: {error}") from error
-    hidden = (
-        [replace(clip, mask=None) for clip in clips]
-        if withheld and not (folder / "masks").is_dir()
-        else clips
-    )
+    hidden = [replace(clip, mask=None) for clip in clips] if withheld and not (folder / "masks").is_dir() else clips
     return sorted(hidden, key=lambda clip: clip.id)

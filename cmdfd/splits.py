@@ -72,16 +72,12 @@ def components(rows: Sequence[Identity]) -> list[str]:
     members: dict[int, list[tuple[str, str]]] = {}
     for node, index in number.items():
         members.setdefault(int(found[len(rows) + index]), []).append(node)
-    names = {
-        label: "c" + content_id("component", sorted(nodes), length=12) for label, nodes in members.items()
-    }
+    names = {label: "c" + content_id("component", sorted(nodes), length=12) for label, nodes in members.items()}
     lonely = (f"c{content_id('component', 'row', index, length=12)}" for index in range(len(rows)))
     return [names.get(int(label), alone) for label, alone in zip(found[: len(rows)], lonely, strict=True)]
 
 
-def assign(
-    rows: Sequence[str], fractions: Mapping[str, float] = DEFAULT_FRACTIONS, seed: int = 0
-) -> dict[str, str]:
+def assign(rows: Sequence[str], fractions: Mapping[str, float] = DEFAULT_FRACTIONS, seed: int = 0) -> dict[str, str]:
     """Give every component a split.
 
     The largest components go first, each into the split that lacks most clips of its share; ties are broken by
@@ -116,9 +112,7 @@ def assign(
     return chosen
 
 
-def check_disjoint(
-    train: Iterable[Clip], report: Iterable[Clip], names: tuple[str, str] = ("train", "report")
-) -> None:
+def check_disjoint(train: Iterable[Clip], report: Iterable[Clip], names: tuple[str, str] = ("train", "report")) -> None:
     """Refuse two parts that share a person, a recording, a component or a file.
 
     Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,8 @@ from cmdfd.cache import write_atomic
 from cmdfd.clip import Clip, Labels, Modality, Rights, Segment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     import pyarrow as pa
 
 METADATA, LABELS = "metadata.parquet", "labels.parquet"
@@ -85,8 +86,7 @@ def clip_of(split: str, row: Mapping[str, Any]) -> Clip:
         KeyError, TypeError, ValueError: If the row is not one of a data set.
     """
     segments = tuple(
-        Segment(float(one["start"]), float(one["end"]), Modality(one["modality"]))
-        for one in row["segments"] or ()
+        Segment(float(one["start"]), float(one["end"]), Modality(one["modality"])) for one in row["segments"] or ()
     )
     return Clip(
         id=row["id"],
@@ -165,9 +165,7 @@ def write_tables(folder: Path, clips: Iterable[Clip], withheld: Iterable[str] = 
         open_rows = [{**row, **dict.fromkeys(LABEL_COLUMNS)} for row in rows] if split in hidden else rows
         write_table(folder / split / METADATA, open_rows, metadata_schema())
         names = labels_schema().names
-        write_table(
-            folder / split / LABELS, [{name: row[name] for name in names} for row in rows], labels_schema()
-        )
+        write_table(folder / split / LABELS, [{name: row[name] for name in names} for row in rows], labels_schema())
 
 
 def cue_schema(rows: Iterable[Mapping[str, Any]], first: Mapping[str, str]) -> pa.Schema:

@@ -14,12 +14,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field, replace
 from multiprocessing.context import SpawnContext, SpawnProcess
-from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,6 +27,8 @@ from cmdfd.errors import CmdfdError, MediaError, nearest
 from cmdfd.registry import load_object
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
     from typing import Self
 
 SCHEMA_VERSION = 1

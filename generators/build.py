@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,8 @@ from generators.builder import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from tqdm import tqdm
 
     from generators.plan import BuildPlan
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, metavar="N", help="the recipe's seed is used if none is given")
     add("--workers", type=int, default=2, metavar="N", help="worker processes (default: %(default)s)")
     add("--executor", choices=EXECUTORS, default="local", help="serial: one process, for debugging")
+    add("--seconds", type=float, metavar="S", help="length of the clips (default: the recipe's; 2.4 with --sources)")
     add("--limit", type=int, metavar="N", help="at most N people (components) in each split")
     add("--timeout", type=float, default=DEFAULT_TIMEOUT, metavar="S", help="seconds for one take (%(default)g)")
     add("--memory", type=float, metavar="GB", help="memory limit of a worker")
@@ -96,7 +98,11 @@ def _run(named: argparse.Namespace) -> int:
         overwrite=named.overwrite,
     )
     recipe = resolve_recipe(
-        named.recipe, sources=named.sources, seed=named.seed, identity_per_file=named.identity_per_file
+        named.recipe,
+        sources=named.sources,
+        seed=named.seed,
+        seconds=named.seconds,
+        identity_per_file=named.identity_per_file,
     )
     if named.dry_run:
         from generators.plan import make_plan

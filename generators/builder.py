@@ -7,6 +7,7 @@ byte, but for `journal.jsonl`, which holds times and hosts.
 from __future__ import annotations
 
 import json
+import math
 import platform
 import shutil
 import time
@@ -16,12 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from cmdfd.clip import content_id
 from cmdfd.dataset import BUILD_FILE, Dataset
 from cmdfd.errors import CmdfdError
 from cmdfd.work import OK, Executor, WorkItem, WorkPlan, WorkResult, open_executor, read_record
 from generators.finish import RefusedClip, audit, gather, write_set
-from generators.recipe import Recipe, SourceRecipe, load_recipe
+from generators.recipe import Recipe, load_recipe
 from generators.workspace import JOURNAL, WORK, claim, lock, refuse_foreign, remove_work
 
 if TYPE_CHECKING:
@@ -36,6 +39,9 @@ Progress = Callable[[str, int, int], None]
 DEFAULT_TIMEOUT = 300.0
 
 
+#: Clips of a user's recordings, where no other length is asked for: many corpora cut their sentences to 3 s (GRID),
+#: and the sound must have room to be shifted.
+FOLDER_SECONDS = 2.4
 #: Recordings give takes this much longer than a clip, for the draw of the window and shifts of the sound.
 MARGIN_SECONDS = 0.8
 
@@ -78,7 +84,7 @@ class BuildReport:
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """How to build. Only `limit` changes what comes out.
+    """How to build. Only `limit`, `seconds` and `identity_per_file` change what comes out.
 
     Args:
         workers: Worker processes.
@@ -86,6 +92,8 @@ class BuildOptions:
         timeout: Seconds that one take may need.
         memory_bytes: Address space of a worker, or None.
         limit: At most so many components in each split.
+        seconds: See `resolve_recipe`.
+        identity_per_file: See `resolve_recipe`.
         rank: Which shard of the work to do.
         world_size: Number of shards.
         keep_work: Leave the work area (pristine takes, records) when finished.
@@ -97,6 +105,8 @@ class BuildOptions:
     timeout: float | None = DEFAULT_TIMEOUT
     memory_bytes: int | None = None
     limit: int | None = None
+    seconds: float | None = None
+    identity_per_file: bool = False
     rank: int = 0
     world_size: int = 1
     keep_work: bool = False
@@ -112,6 +122,7 @@ def resolve_recipe(
     *,
     sources: Path | None = None,
     seed: int | None = None,
+    seconds: float | None = None,
     identity_per_file: bool = False,
 ) -> Recipe:
     """The recipe that will be built.
@@ -121,27 +132,33 @@ def resolve_recipe(
         sources: A folder of recordings; replaces the recipe's source by `folder` and leaves the splits to the
             recipe's fractions.
         seed: Replaces the recipe's seed.
+        seconds: Length of the clips; if None, the recipe's, or 2.4 with `sources` where that is shorter.
         identity_per_file: Every file of `sources` shows a person of its own.
 
     Raises:
         CmdfdError: If there is no such recipe or folder.
     """
     found = load_recipe(recipe) if isinstance(recipe, str) else recipe
-    changes: dict[str, Any] = {}
-    if seed is not None:
-        changes["seed"] = seed
+    changes: dict[str, Any] = {} if seed is None else {"seed": seed}
+    if seconds is None:
+        seconds = min(found.harmonise.seconds, FOLDER_SECONDS if sources is not None else math.inf)
+    changes["harmonise"] = {**found.harmonise.model_dump(), "seconds": seconds}
     if sources is not None:
         if not Path(sources).is_dir():
             raise CmdfdError(f"--sources {str(sources)!r}: there is no such folder")
-        seconds = found.harmonise.seconds
         options: dict[str, Any] = {"folder": str(Path(sources).resolve()), "min_seconds": seconds}
         options["seconds"] = seconds + MARGIN_SECONDS
         if identity_per_file:
             options["identity_per_file"] = True
-        changes |= {"source": SourceRecipe(kind="folder", options=options), "splits": {}}
+        changes |= {"source": {"kind": "folder", "options": options}, "splits": {}}
     elif identity_per_file:
         raise CmdfdError("--identity-per-file needs --sources DIR")
-    return found.model_copy(update=changes)
+    try:
+        return Recipe.model_validate({**found.model_dump(), **changes})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = first["loc"][-1] if first["loc"] else "recipe"
+        raise CmdfdError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
 def build(
@@ -153,7 +170,6 @@ def build(
     executor: str = "local",
     seed: int | None = None,
     progress: Progress = silent,
-    identity_per_file: bool = False,
     options: BuildOptions | None = None,
 ) -> BuildReport:
     """Build a data set, go on with a killed build, or find it finished.
@@ -166,7 +182,6 @@ def build(
         executor: "serial" or "local"; `options` win over it.
         seed: Replaces the recipe's seed.
         progress: Where to report.
-        identity_per_file: See `resolve_recipe`.
         options: Everything else.
 
     Returns:
@@ -179,14 +194,20 @@ def build(
 
     chosen = options or BuildOptions(workers=workers, executor=executor)
     out = Path(out)
-    resolved = resolve_recipe(recipe, sources=sources, seed=seed, identity_per_file=identity_per_file)
+    resolved = resolve_recipe(
+        recipe,
+        sources=sources,
+        seed=seed,
+        seconds=chosen.seconds,
+        identity_per_file=chosen.identity_per_file,
+    )
     refuse_foreign(out)
     began = time.perf_counter()
     plan = make_plan(resolved, chosen.limit)
-    seconds = {"plan": time.perf_counter() - began}
+    spent = {"plan": time.perf_counter() - began}
     with lock(out / WORK / f"rank-{chosen.rank}-of-{chosen.world_size}.lock"):
         finished = claim(out, plan.recipe_hash, overwrite=chosen.overwrite)
-        report = _found(finished, out, seconds) if finished else _Run(plan, out, chosen, progress, seconds).all()
+        report = _found(finished, out, spent) if finished else _Run(plan, out, chosen, progress, spent).all()
         if not report.remaining and not chosen.keep_work:
             remove_work(out)
     return report
@@ -302,7 +323,8 @@ class _Run:
         recipe = self.plan.recipe
         self.progress("tables", 0, 1)
         made = gather(self.plan, results)
-        summary = audit(made, recipe.audit.draws, recipe.seed) if recipe.audit.gate and made.clips else None
+        both = {clip.labels.label for clip in made.clips} >= {0, 1}
+        summary = audit(made, recipe.audit.draws, recipe.seed) if recipe.audit.gate and both else None
         written = write_set(self.out, self.plan, made, self.versions, summary)
         self.seconds["tables"] = time.perf_counter() - began
         self.progress("tables", 1, 1)

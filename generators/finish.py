@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.cache import write_atomic
@@ -26,6 +24,9 @@ from cmdfd.tables import (
 from generators.record import PROVENANCE_COLUMNS, STAGE_COLUMNS, as_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
     from cmdfd.work import WorkResult
     from generators.plan import BuildPlan
 

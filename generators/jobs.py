@@ -126,7 +126,7 @@ def start_of(place: float, available: float, settings: HarmoniseSettings) -> flo
     """
     count = math.floor((available - settings.seconds) * settings.fps + 1e-6) + 1
     if count < 1:
-        raise MediaError("too_short", "take", f"{available:.2f} s, a clip needs {settings.seconds:g} s")
+        raise MediaError("too_short", "take", f"{available:.2f} s, a clip needs {settings.seconds:g} s (--seconds)")
     usable = 1 << (count.bit_length() - 1)
     return math.floor(place * usable) / settings.fps
 

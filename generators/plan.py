@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,13 @@ from cmdfd.dataset import ClipPaths, clip_paths
 from cmdfd.errors import CmdfdError
 from cmdfd.splits import Identity, assign, components
 from generators.registry import make_generator, resolve_params
-from generators.sources.contract import Refused, SourceItem
 from generators.sources.registry import make_source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from generators.recipe import KindRecipe, Recipe
+    from generators.sources.contract import Refused, SourceItem
 
 #: Bumped when the build makes other bytes of the same recipe.
 CODE_VERSION = 1

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import platform
-from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cmdfd.clip import Rights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 #: From free to forbidden; a licence that is not listed ranks between the last listed one and "unclear".
 LICENCE_ORDER = (

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cmdfd.cache import write_atomic
 from cmdfd.clip import SPLITS
 from cmdfd.dataset import BUILD_FILE, BuildFile, Dataset
 from cmdfd.errors import CmdfdError
 from cmdfd.tables import LABELS, METADATA, PROVENANCE, STAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 WORK, JOURNAL, MARKER = ".work", "journal.jsonl", "plan.json"
 

@@ -83,6 +83,17 @@ def evaluate(
         lacking = "no clips" if len(y) == 0 else "no reals" if y.all() else "no fakes"
         reason = f"undefined: there are {lacking} among the {len(y)} clips"
         return {name: Estimate(value=None, level=LEVEL, unreliable=reason) for name in METRICS}
+    return _estimates(y, worst, components, threshold, n_draws, seed)
+
+
+def _estimates(
+    y: NDArray[np.bool_],
+    worst: NDArray[np.float64],
+    components: ArrayLike,
+    threshold: float | None,
+    n_draws: int,
+    seed: int,
+) -> dict[str, Estimate]:
     ranking = Ranking.of(y, worst)
     metrics = _metrics(ranking, threshold)
     whole = ranking.counts(np.ones((1, len(y))))

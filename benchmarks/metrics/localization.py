@@ -9,7 +9,7 @@ many is said in `unreliable`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
@@ -85,22 +85,21 @@ def frame_auc(
     names = np.asarray(components)
     if not len(times) == len(frame_scores) == len(segments) == len(names):
         raise ValueError("times, frame_scores, segments and components need one entry for each clip")
-    labels, scores, units = [], [], []
-    for clip, (centres, values) in enumerate(zip(times, frame_scores, strict=True)):
-        if centres is None or values is None or np.size(values) == 0:
-            continue
-        one = np.asarray(values, dtype=np.float64)
-        if one.shape != np.shape(centres) or not np.isfinite(one).all():
-            raise ValueError(f"clip {clip}: needs one finite score for each of its {np.size(centres)} times")
-        labels.append(unit_labels(centres, segments[clip], modality))
-        scores.append(one)
-        units.append(clip)
-    missing = len(names) - len(units)
+    pairs = list(zip(times, frame_scores, strict=True))
+    known = [k for k, (t, v) in enumerate(pairs) if t is not None and v is not None and np.size(t)]
+    labels = [unit_labels(cast("ArrayLike", times[k]), segments[k], modality) for k in known]
+    scores = [_checked_scores(k, frame_scores[k], len(part)) for k, part in zip(known, labels, strict=True)]
+    missing = len(names) - len(known)
     note = f"{missing} of {len(names)} clips have no frame scores" if missing else None
-    rows = names[units]
-    if pooling == "pooled":
-        return _pooled(labels, scores, rows, note, n_draws, seed)
-    return _within(labels, scores, rows, note, n_draws, seed)
+    judge = _pooled if pooling == "pooled" else _within
+    return judge(labels, scores, names[known], note, n_draws, seed)
+
+
+def _checked_scores(clip: int, values: ArrayLike | None, expected: int) -> NDArray[np.float64]:
+    scores = np.asarray(values, dtype=np.float64)
+    if scores.shape != (expected,) or not np.isfinite(scores).all():
+        raise ValueError(f"clip {clip}: needs one finite score for each of its {expected} times")
+    return scores
 
 
 def _undefined(reason: str) -> Estimate:

@@ -47,6 +47,15 @@ class _Analysis:
     components: NDArray[np.intp]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """The labelled rows of a table."""
+
+    table: pd.DataFrame
+    labels: NDArray[np.bool_]
+    components: NDArray[np.intp]
+
+
 def cue_of(name: str) -> Cue:
     """A cue of the catalogue, or what is assumed of a column that the catalogue does not know."""
     return CATALOGUE.get(name) or Cue(
@@ -72,6 +81,30 @@ def gate(table: pd.DataFrame, *, n_draws: int = 999, seed: int = 0) -> GateRepor
     Raises:
         CmdfdError: Where a column is missing, a clip has no component, or a class has no clip.
     """
+    known = _known(table)
+    labels, components = known.labels, known.components
+    columns = _columns(known.table)
+    analyses = _analyses(known)
+    draws = max(n_draws, DRAWS_PER_ANALYSIS * len(analyses) - 1)
+    judged = [_judge(analysis, columns, len(analyses), draws, seed) for analysis in analyses]
+    findings = sorted((finding for one in judged for finding in one.findings), key=lambda finding: finding.rank)
+    return GateReport(
+        findings=tuple(findings),
+        constant=tuple(name for name, column in columns.items() if column.constant and column.present.any()),
+        not_measured=tuple(name for name, column in columns.items() if not column.present.any()),
+        n_real=int((~labels).sum()),
+        n_fake=int(labels.sum()),
+        n_components=len(np.unique(components)),
+        n_unlabelled=len(table) - len(labels),
+        n_draws=draws,
+        seed=seed,
+        note=judged[0].note,
+        testable=judged[0].testable,
+    )
+
+
+def _known(table: pd.DataFrame) -> _Known:
+    """Rows that have a label, with the labels and components as arrays."""
     for name in REQUIRED:
         if name not in table.columns:
             raise CmdfdError(f"the audit needs a column {name!r}; there are: {', '.join(map(str, table.columns))}")
@@ -83,24 +116,7 @@ def gate(table: pd.DataFrame, *, n_draws: int = 999, seed: int = 0) -> GateRepor
         components = component_codes(known["component"].to_numpy(), len(known))
     except ValueError as error:
         raise CmdfdError(f"column 'component': {error}") from error
-    columns = _columns(known)
-    analyses = _analyses(known, labels, components)
-    draws = max(n_draws, DRAWS_PER_ANALYSIS * len(analyses) - 1)
-    judged = [_judge(analysis, columns, len(analyses), draws, seed) for analysis in analyses]
-    findings = sorted((finding for one in judged for finding in one.findings), key=lambda finding: finding.rank)
-    return GateReport(
-        findings=tuple(findings),
-        constant=tuple(name for name, column in columns.items() if column.constant and column.present.any()),
-        not_measured=tuple(name for name, column in columns.items() if not column.present.any()),
-        n_real=int((~labels).sum()),
-        n_fake=int(labels.sum()),
-        n_components=len(np.unique(components)),
-        n_unlabelled=len(table) - len(known),
-        n_draws=draws,
-        seed=seed,
-        note=judged[0].note,
-        testable=judged[0].testable,
-    )
+    return _Known(known, labels, components)
 
 
 def _columns(table: pd.DataFrame) -> dict[str, Column]:
@@ -108,7 +124,8 @@ def _columns(table: pd.DataFrame) -> dict[str, Column]:
     return {name: column_of(name, table[name].tolist(), cue_of(name).categorical) for name in names}
 
 
-def _analyses(table: pd.DataFrame, labels: NDArray[np.bool_], components: NDArray[np.intp]) -> list[_Analysis]:
+def _analyses(known: _Known) -> list[_Analysis]:
+    labels, components, table = known.labels, known.components, known.table
     whole = np.arange(len(labels))
     found = [_Analysis(POOLED, whole, labels, components)]
     kinds = table["kind"].astype(str).to_numpy() if "kind" in table.columns else np.full(len(labels), "")

@@ -104,7 +104,8 @@ class FileFacts:
 
 
 class _Collector:
-    def __init__(self) -> None:
+    def __init__(self, stream: Any) -> None:
+        self._base = float(stream.time_base)
         self._rows: list[tuple[float, float, int, bool]] = []
         self._first: int | None = None
         self._seen = False
@@ -116,7 +117,7 @@ class _Collector:
             self._seen, self._first = True, packet.pts
         if packet.pts is None or packet.is_discard:
             return
-        base = float(packet.time_base)
+        base = self._base
         self._rows.append((packet.pts * base, (packet.duration or 0) * base, packet.size, packet.is_keyframe))
 
     def close(self) -> Packets:
@@ -190,8 +191,10 @@ def read_facts(path: Path, limits: Limits = DEFAULT_LIMITS) -> FileFacts:
         picture: Any = video_stream(path, container) if "v" in letters else None
         sound: Any = audio_stream(path, container) if "a" in letters else None
         reader = SoundReader(path, sound, sound.codec_context.sample_rate, limits) if sound else None
-        seen = {stream.index: _Collector() for stream in (picture, sound) if stream}
+        seen = {stream.index: _Collector(stream) for stream in (picture, sound) if stream}
         first = _FirstPicture()
+        if picture:
+            picture.codec_context.thread_count = 1  # one picture is not worth a pool of threads
         for packet in container.demux(*(stream for stream in (picture, sound) if stream)):
             # a packet that flushes a decoder bears the right stream, but the index 0
             seen[packet.stream.index].see(packet)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cmdfd.clip import Labels, Modality, Segment
 from cmdfd.errors import MediaError
-from generators.audio.dsp import Signal
 from generators.generator import GeneratorSpec, Job, Outcome, Take
+
+if TYPE_CHECKING:
+    from generators.audio.dsp import Signal
 
 
 class Desync:

@@ -6,7 +6,6 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cmdfd.clip import Labels, Modality, Segment, content_id
 from cmdfd.errors import CmdfdError, MediaError
@@ -16,6 +15,8 @@ from generators.generator import GeneratorSpec, Job, Outcome, Speech, Take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from generators.generator import Phone
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
-from generators.audio.dsp import Signal
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from generators.audio.dsp import Signal
 
 #: Window and hop in samples at 16 kHz: 32 ms and 8 ms; a squared Hann window overlaps to 1.5 at a quarter hop.
 WINDOW, HOP = 512, 128

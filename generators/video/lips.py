@@ -188,26 +188,29 @@ class MouthMover:
         rows = np.linspace(top, bottom, max(round(_GRID * (bottom - top)), 2), dtype=np.float32)
         box = _box(face, columns, rows, self.frames.shape[1:3])
         view = _View.of(face, columns, rows, box)
-        shift, seam = _shift(knots, rows, view)
-        ys, xs = np.mgrid[box].astype(np.float32)
-        warped = cv2.remap(
-            self.frames[index],
-            xs + shift * (face.down[0] * face.unit),
-            ys + shift * (face.down[1] * face.unit),
-            cv2.INTER_CUBIC,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+        upper, lower, seam = _shifts(knots, rows, view)
+        grid = np.mgrid[box].astype(np.float32)
+        warped = self._fetch(index, face, grid, np.where(seam >= 0, lower, upper))
         grown = (knots.target[3] - knots.target[2]) - (knots.source[3] - knots.source[2])
         if float(grown.max()) > 0.2 * _FADE:
             image, alpha = self._cavity(knots, columns, rows, (middle, half), grown)
             warped = _blend(warped, view.onto(image), view.onto(alpha))
-        if float(grown.min()) < -0.2 * _FADE:
+        if float(grown.min()) < -0.2 * _FADE:  # the lips meet at a place where they did not: no stairs there
+            share = np.clip(seam * np.float32(face.unit) + np.float32(0.5), 0, 1)
+            sides = [self._fetch(index, face, grid, side) for side in (upper, lower)]
+            warped = _blend(sides[0], sides[1], share)
             line = _closed_line(knots, grown)
             dark = np.exp(-0.5 * np.square(seam / np.float32(_LINE_WIDTH))) * view.onto(np.tile(line, (len(rows), 1)))
             warped = _blend(warped, np.zeros_like(warped), np.float32(_LINE_DEPTH) * dark)
         out = self.frames[index].copy()
         out[box] = warped
-        return out, _moved_points(face, change)
+        return out, _moved_points(face, columns, knots)
+
+    def _fetch(self, index: int, face: FaceFrame, grid: Floats, shift: Floats) -> NDArray[np.uint8]:
+        """Colours of picture `index` at `shift` eye distances below the pixels of `grid` [2, h, w]."""
+        xs, ys = (grid[1 - axis] + shift * (face.down[axis] * face.unit) for axis in (0, 1))
+        found = cv2.remap(self.frames[index], xs, ys, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(found, np.uint8)
 
     def _cavity(
         self, knots: Knots, columns: Floats, rows: Floats, mouth: tuple[float, float], grown: Floats
@@ -336,12 +339,12 @@ def _ordered(lines: Floats) -> Floats:
     return np.asarray(np.maximum.accumulate(lines - step, axis=0) + step, np.float32)
 
 
-def _shift(knots: Knots, rows: Floats, view: _View) -> tuple[Floats, Floats]:
+def _shifts(knots: Knots, rows: Floats, view: _View) -> tuple[Floats, Floats, Floats]:
     """Where each pixel of the new picture comes from.
 
     Returns:
-        How far below it its colour is found in the old picture, and how far below the lower lip's inner edge it lies;
-        both in eye distances.
+        How far below it its colour is found in the old picture, as seen from above the lower lip's inner edge and
+        from below it, and how far below that edge the pixel lies; all in eye distances.
 
     What lies above and below that edge is computed apart: where a gap closes, the two sides of the edge come from
     places far from each other, and nothing between them may show.
@@ -361,8 +364,7 @@ def _shift(knots: Knots, rows: Floats, view: _View) -> tuple[Floats, Floats]:
     below = np.where(v > target[6], 0, below)
     above = np.where(v < target[0], 0, above)
     seam = view.onto((v - target[3]).astype(np.float32))
-    upper, lower = view.onto(above.astype(np.float32)), view.onto(below.astype(np.float32))
-    return np.where(seam >= 0, lower, upper), seam
+    return view.onto(above.astype(np.float32)), view.onto(below.astype(np.float32)), seam
 
 
 def _box(face: FaceFrame, columns: Floats, rows: Floats, shape: tuple[int, ...]) -> tuple[slice, slice]:
@@ -376,15 +378,12 @@ def _box(face: FaceFrame, columns: Floats, rows: Floats, shape: tuple[int, ...])
     return slice(y0, max(y1, y0 + 1)), slice(x0, max(x1, x0 + 1))
 
 
-def _moved_points(face: FaceFrame, change: float) -> Floats:
+def _moved_points(face: FaceFrame, columns: Floats, knots: Knots) -> Floats:
     """All landmarks after the move, [68, 2] pixels."""
-    order = np.argsort(face.points[:, 0], kind="stable")
-    columns = face.points[order, 0]
-    knots = _knots(face, columns, change)
-    moves = np.empty_like(knots.source)
-    moves[:, order] = knots.target - knots.source
-    v = face.points[:, 1].copy()
+    moves = knots.target - knots.source
+    u, v = face.points[:, 0], face.points[:, 1].copy()
     for line, indices in ((1, range(48, 55)), (4, range(55, 60)), (2, range(60, 65)), (3, range(65, 68)), (5, _JAW)):
-        v[list(indices)] += moves[line, list(indices)]
-    across = face.points[:, :1] * face.right + v[:, None] * face.down
+        which = list(indices)
+        v[which] += np.interp(u[which], columns, moves[line])
+    across = u[:, None] * face.right + v[:, None] * face.down
     return np.asarray(face.origin + face.unit * across, np.float32)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -224,7 +223,7 @@ def test_a_link_out_of_the_folder_is_refused(folder: Path, clips: list[Clip]) ->
     secret = folder.parent / "secret.mp4"
     secret.write_bytes((folder / clips[0].file).read_bytes())
     (folder / clips[0].file).unlink()
-    os.symlink(secret, folder / clips[0].file)
+    (folder / clips[0].file).symlink_to(secret)
     with pytest.raises(DatasetError, match="leaves the data set's folder"):
         Dataset.open(folder).verify()
 

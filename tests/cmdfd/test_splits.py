@@ -12,9 +12,7 @@ from cmdfd.clip import REAL, Clip, Rights
 from cmdfd.splits import DEFAULT_FRACTIONS, Identity, SplitError, assign, check_disjoint, components
 
 ids = st.sampled_from(["", "a", "b", "c", "d", "e", "f"])
-identities = st.lists(
-    st.builds(Identity, ids, ids, st.lists(ids, max_size=3).map(tuple)), min_size=0, max_size=25
-)
+identities = st.lists(st.builds(Identity, ids, ids, st.lists(ids, max_size=3).map(tuple)), min_size=0, max_size=25)
 
 
 def clip(**changes: object) -> Clip:

@@ -109,11 +109,12 @@ def test_a_slip_of_the_pen_is_answered_with_the_right_name(installed: Path, tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # builds the embedded sets where they are not cached
 def test_the_whole_job_runs_on_a_few_people(installed: Path, tmp_path: Path) -> None:
     from benchmarks.results import RunResult
 
     words = ["-m", "benchmarks.run", "--detector", "sync-correlation", "--limit", "6", "-o", str(tmp_path / "runs")]
-    done = python(installed, *words, cwd=tmp_path, timeout=900)
+    done = python(installed, *words, cwd=tmp_path, timeout=1400)
     assert done.returncode == 0, done.stderr
     [path] = (tmp_path / "runs").rglob("result.json")
     result = RunResult.model_validate_json(path.read_text(encoding="utf-8"))

@@ -85,7 +85,7 @@ def test_a_partial_swap_changes_its_segment_only(take: Take, donor: Take, seed: 
     (segment,) = made.segments
     start, end = round(segment.start * RATE), round(segment.end * RATE)
     assert 0.2 * RATE - 1 <= end - start <= 0.4 * RATE + 1
-    assert 0.2 + 0.2 - 1e-3 <= segment.start and segment.end <= 1.2 - 0.2 + 1e-3  # off the clip's ends
+    assert segment.start >= 0.2 + 0.2 - 1e-3 and segment.end <= 1.2 - 0.2 + 1e-3  # off the clip's ends
     outside = np.r_[0:start, end : len(take.audio)]
     assert np.array_equal(made.take.audio[outside], take.audio[outside])
     fade = round(0.015 * RATE)
@@ -106,7 +106,7 @@ def test_what_a_swap_refuses(take: Take, donor: Take) -> None:
         (donor, {"span": [0.4, 0.2]}, "unsupported"),
     ):
         with pytest.raises(MediaError) as caught:
-            forge("audio/swap", take, other, **params)
+            forge("audio/swap", take, other, **params)  # type: ignore[arg-type]
         assert caught.value.code == code
 
 

@@ -43,7 +43,7 @@ def tree(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny set, built once."""
-    from conftest import HARMONISE, KINDS  # type: ignore[attr-defined]
+    from conftest import HARMONISE, KINDS
 
     recipe = tiny(KINDS, HARMONISE)
     out = tmp_path_factory.mktemp("made") / "tiny"
@@ -177,19 +177,19 @@ def kill_and_resume(made: Path, tmp_path: Path, recipe: Recipe, kills: int, seed
         before = _work_done(out)
         deadline = time.monotonic() + 60
         # from before the first item to some items further on, wherever the machine is by then
-        wanted = before + chance.randint(0, 2)
+        wanted = before + chance.randint(0, 1)
         while _work_done(out) < wanted and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
-        time.sleep(chance.random() * 0.7)
+        time.sleep(chance.random() * 0.4)
         if process.poll() is not None:
             break  # it was finished before it could be killed
         process.send_signal(signal.SIGKILL)
         process.communicate()
         killed += 1
         assert not (out / "build.json").exists() or Dataset.open(out).verify()
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, check=False, env=env, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
-    assert killed >= min(kills, 2)
+    assert killed == kills
     assert tree(out) == tree(made)
     assert not (out / ".work").exists()
 
@@ -204,8 +204,10 @@ def test_a_killed_build_goes_on(made: Path, tmp_path: Path, tiny_recipe: Make) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 3])
-def test_a_build_killed_ten_times_goes_on(made: Path, tmp_path: Path, tiny_recipe: Make, seed: int) -> None:
-    kill_and_resume(made, tmp_path, tiny_recipe(), kills=10, seed=seed)
+def test_a_build_killed_ten_times_goes_on(tmp_path: Path, tiny_recipe: Make, seed: int) -> None:
+    recipe = tiny_recipe(splits={"train": {"identities": 4, "clips": 3}, "test": {"identities": 4, "clips": 1}})
+    build(recipe, tmp_path / "reference", options=SERIAL)
+    kill_and_resume(tmp_path / "reference", tmp_path, recipe, kills=10, seed=seed)
 
 
 def test_a_finished_build_is_found_at_once(made: Path, tmp_path: Path, tiny_recipe: Make) -> None:
@@ -300,7 +302,7 @@ def test_takes_that_hang_are_given_up(tmp_path: Path, tiny_recipe: Make) -> None
 
 
 def test_when_nothing_can_be_made(tmp_path: Path, tiny_recipe: Make) -> None:
-    with pytest.raises(CmdfdError, match="not a single clip could be made: too_short: 0.50 s"):
+    with pytest.raises(CmdfdError, match=r"not a single clip could be made: too_short: 0\.48 s"):
         build(tiny_recipe({"seconds": 0.5}), tmp_path / "set", options=SERIAL)
 
 
@@ -365,5 +367,5 @@ def test_the_command_line(made: Path, tmp_path: Path, tiny_recipe: Make, capsys:
 def test_help_is_quick_and_light() -> None:
     code = "import sys, generators.build as b\ntry: b.main(['--help'])\nexcept SystemExit: pass\n"
     code += "print(sorted({'torch', 'cv2', 'av', 'pandas', 'scipy', 'matplotlib', 'pyarrow'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stdout.strip().endswith("[]"), done.stdout[-300:] + done.stderr

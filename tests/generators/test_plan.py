@@ -82,15 +82,18 @@ def test_fixed_splits_stay_and_leaks_are_refused() -> None:
     items = [item("a", "x", "train"), item("b", "x", None), item("c", "y", "test"), item("d", "z", None)]
     found = with_splits(items, {"validation": 1.0}, 0)
     assert [one.split for one in found] == ["train", "train", "test", "validation"]
-    with pytest.raises(PlanError, match="'b' is in 'test', but shares a face, voice or recording with takes in 'train'"):
+    with pytest.raises(PlanError, match=r"'b' is in 'test', but shares a .* with takes in 'train'"):
         with_splits([item("a", "x", "train"), item("b", "x", "test")], {"train": 1}, 0)
     with pytest.raises(PlanError, match="has the split 'dev'"):
         with_splits([item("a", "x", "dev")], {"train": 1}, 0)
 
 
 def test_limits_keep_components_whole() -> None:
-    items = [*cast([2, 3, 1], "train"), *(replace(one, key=f"t{one.key}", face_id=f"t{one.face_id}",
-             voice_id=f"t{one.voice_id}", source_ids=(f"t{one.key}",), split="test") for one in cast([1, 2]))]  # fmt: skip
+    moved = [
+        replace(one, key=f"t{one.key}", face_id=f"t{one.face_id}", voice_id=f"t{one.voice_id}", split="test")
+        for one in cast([1, 2])
+    ]
+    items = [*cast([2, 3, 1], "train"), *(replace(one, source_ids=(one.key,)) for one in moved)]
     kept = limited(items, 2)
     assert Counter(one.split for one in kept) == {"train": 5, "test": 3}
     assert limited(items, None) == tuple(items)
@@ -135,5 +138,5 @@ def test_windows_lie_on_the_frame_grid_inside_the_take(place: float, available: 
 
     settings_ = HarmoniseSettings(seconds=1.0)
     start = start_of(place, available, settings_)
-    assert 0 <= start and start + 1.0 <= available + 1e-6
+    assert start >= 0 and start + 1.0 <= available + 1e-6
     assert start * 25 == pytest.approx(round(start * 25))

@@ -38,7 +38,11 @@ def test_a_recipe_is_read_and_checked() -> None:
     ("old", "new", "said"),
     [
         ("seed: 4", "sede: 4", r"mine.yaml:3: unknown key 'sede': did you mean 'seed'\?"),
-        ("    generator: audio/swap", "    generater: audio/swap", r"mine.yaml:9: unknown key 'kinds.1.generater': did"),
+        (
+            "    generator: audio/swap",
+            "    generater: audio/swap",
+            r"mine.yaml:9: unknown key 'kinds.1.generater': did",
+        ),
         ("  crf: [20, 22]", "  crf: [22, 20]", r"mine.yaml:12: harmonise.crf: crf must be a range"),
         ("  crf: [20, 22]", "  seconds: 3.01", r"mine.yaml:11: harmonise: 3.01 s are not a whole number of frames"),
         ("name: mine", "name: ../mine", "mine.yaml:2: name: String should match"),
@@ -97,7 +101,13 @@ def test_sources_replace_the_recipes_own(tmp_path: Path) -> None:
     changed = resolve_recipe("mini-a", sources=tmp_path, seed=9, identity_per_file=True)
     assert changed.seed == 9 and changed.splits == {} and changed.source.kind == "folder"
     assert changed.source.options["identity_per_file"] is True
-    assert changed.source.options["min_seconds"] == changed.harmonise.seconds
+    assert changed.source.options["min_seconds"] == changed.harmonise.seconds == 2.4
+    assert resolve_recipe("mini-a").harmonise.seconds == 3.0
+    assert resolve_recipe("mini-a", seconds=2.0).harmonise.seconds == 2.0
+    with pytest.raises(CmdfdError, match="not a whole number of frames"):
+        resolve_recipe("mini-a", seconds=2.01)
+    with pytest.raises(CmdfdError, match="seed: "):
+        resolve_recipe("mini-a", seed=-1)
     with pytest.raises(CmdfdError, match="no such folder"):
         resolve_recipe("mini-a", sources=tmp_path / "none")
     with pytest.raises(CmdfdError, match="needs --sources"):

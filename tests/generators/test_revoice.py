@@ -66,7 +66,7 @@ def test_it_is_the_same_every_time_and_has_the_old_noise(take: Take) -> None:
 def test_a_voice_may_be_named_and_must_exist(take: Take) -> None:
     named = forge(take, voice={**OTHER, "pitch": 60})
     assert named.voice_id != forge(take).voice_id
-    with pytest.raises(Exception, match="unsupported.*no-such-voice") as caught:
+    with pytest.raises(Exception, match=r"unsupported.*no-such-voice") as caught:
         forge(take, voice={**OTHER, "name": "no-such-voice"})
     assert caught.value.code == "unsupported"  # type: ignore[attr-defined]
     lonely = Take(take.frames, take.fps, take.audio, RATE, None, Speech(TEXT, VOICE, take.speech.phones))  # type: ignore[union-attr]

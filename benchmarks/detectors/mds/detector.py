@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.detector import DetectorSpec, Features, FitRecord, Prediction, silent
 from benchmarks.detectors.mds import features
-from benchmarks.detectors.mds.localization import Windows, merge_segments, windowed_rms
+from benchmarks.detectors.mds.localization import Windows, clip_score, merge_segments, windowed_rms
 from benchmarks.detectors.mds.presets import PRESETS, MiniConfig, ReleasedConfig, make_config
 from cmdfd.errors import CmdfdError, MediaError
 
@@ -136,16 +136,13 @@ class MDS:
         self._net = fitted.net
         self.threshold, self.window_threshold = fitted.threshold, fitted.window_threshold
         components = sorted({v.component for v in train} | {v.component for v in select})
-        self.record = FitRecord(
-            detector=self.spec.name,
-            preset=self.preset,
-            seed=self.seed,
-            trained_on=(),
-            selected_on=(),
-            components=tuple(components),
-            details=fitted.details,
-        )
+        before = config.weights_trained_on if isinstance(config, ReleasedConfig) and config.weights else ()
+        self.record = self._record(before, tuple(components), fitted.details)
         return self
+
+    def _record(self, sets: tuple[str, ...], components: tuple[str, ...], details: Mapping[str, Any]) -> FitRecord:
+        """What is known of a fit; a harness that knows the sets' names fills them in."""
+        return FitRecord(self.spec.name, self.preset, self.seed, sets, (), components, details)
 
     def _start(self, config: ReleasedConfig) -> Any:
         """The network that a fit begins with: fresh, or from the given weights."""
@@ -175,6 +172,7 @@ class MDS:
 
             self._net = self._from_weights(config).to(device_of(config))
             self.threshold = self.window_threshold = config.threshold
+            self.record = self._record(config.weights_trained_on, (), {"weights": Path(config.weights).name})
         if self._net is None:
             hint = "call fit or load first" + (
                 "" if self.preset == "mini" else ", or give weights=FILE.safetensors (see mds.convert)"
@@ -203,9 +201,8 @@ class MDS:
         if not np.isfinite(windows.scores).all():
             return Prediction(name, None, error="internal: the network gave values that are not finite")
         pool = config.pool if isinstance(config, MiniConfig) else "mean"
-        score = float(windows.scores.max() if pool == "max" else windows.scores.mean())
         segments = merge_segments(windows, self.window_threshold)
-        return Prediction(name, score, windows.times, windows.scores, segments)
+        return Prediction(name, clip_score(windows, pool), windows.times, windows.scores, segments)
 
     # -- files ---------------------------------------------------------------------------------------------------
 

@@ -68,6 +68,11 @@ def windowed_rms(squared: NDArray[np.float64], chunk: int, stride: int, fps: flo
     return Windows(times, np.sqrt(mean), stride / fps, len(squared) / fps)
 
 
+def clip_score(windows: Windows, pool: str) -> float:
+    """The clip's dissonance: the mean of its windows' as in the paper, or their maximum ("max")."""
+    return float(windows.scores.max() if pool == "max" else windows.scores.mean())
+
+
 def merge_segments(
     windows: Windows, threshold: float | None, modality: Modality = Modality.BOTH
 ) -> tuple[ScoredSegment, ...]:

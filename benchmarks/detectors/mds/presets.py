@@ -36,6 +36,8 @@ class ReleasedConfig(_Config):
 
     Args:
         weights: Safetensors file made by `python -m benchmarks.detectors.mds.convert`, or None.
+        weights_trained_on: Sets that `weights` were trained on, for the fit record; the release says DFDC (its
+            training part).
         image_size: Pixels, side of the square face crop.
         chunk_frames: Frames of a chunk at `fps`, so one second.
         fps: Frames per second that the picture is brought to.
@@ -61,6 +63,7 @@ class ReleasedConfig(_Config):
     """
 
     weights: str | None = None
+    weights_trained_on: tuple[str, ...] = ("DFDC",)
     image_size: int = Field(default=224, ge=32, le=448)
     chunk_frames: int = Field(default=30, ge=8, le=120)
     fps: float = Field(default=30.0, gt=1, le=120)

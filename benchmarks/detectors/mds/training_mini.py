@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.detectors.mds import training
-from benchmarks.detectors.mds.localization import Windows, windowed_rms
+from benchmarks.detectors.mds.localization import clip_score, windowed_rms
 from benchmarks.detectors.mds.losses import contrastive, head_loss, rms_over_frames
 from benchmarks.detectors.mds.mini_net import MiniNet, Streams, build
 
@@ -40,25 +40,24 @@ class _Batch:
     audio_labels: Tensor
 
 
-def to_unit(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Bring a clip's values to mean 0 and deviation 1."""
+def moments(values: NDArray[Any]) -> tuple[np.float32, np.float32]:
+    """Mean and deviation of a clip's values; the deviation is kept off 0."""
     x = values.astype(np.float32)
-    return np.asarray((x - x.mean()) / (x.std() + 1e-3), np.float32)
+    return np.float32(x.mean()), np.float32(x.std() + 1e-3)
+
+
+def to_unit(values: NDArray[Any], mean: np.float32, deviation: np.float32) -> NDArray[np.float32]:
+    """Bring values to mean 0 and deviation 1, given those of the whole clip."""
+    return np.asarray((values.astype(np.float32) - mean) / deviation, np.float32)
 
 
 def squared_distances(net: MiniNet, arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
     """[T] squared distance between the two embeddings at every frame of a clip, scored by itself."""
-    mouth = torch.from_numpy(to_unit(arrays["mouth"]))[None]
-    mel = torch.from_numpy(to_unit(arrays["mel"]))[None]
+    mouth, mel = (torch.from_numpy(to_unit(arrays[n], *moments(arrays[n])))[None] for n in ("mouth", "mel"))
     with torch.inference_mode():
         streams = net(mouth, mel)
         squared = (streams.lip[0] - streams.audio[0]).square().sum(1)
     return np.asarray(squared.numpy(), np.float64)
-
-
-def clip_score(windows: Windows, pool: str) -> float:
-    """The clip's dissonance from that of its windows."""
-    return float(windows.scores.max() if pool == "max" else windows.scores.mean())
 
 
 class _Sampler:
@@ -68,12 +67,14 @@ class _Sampler:
         self.config, self.rng = config, rng
         self.classes = [[e for e in examples.items if e.fake == y] for y in (0, 1)]
         self.queues: list[list[int]] = [[], []]
+        self.moments = {id(e): {n: moments(e.arrays[n]) for n in ("mouth", "mel")} for e in examples.items}
         self.frames = min(config.window_frames, *(len(e.arrays["mouth"]) for e in examples.items))
 
     def _draw(self, kind: int, count: int) -> list[Example]:
+        """Draw without replacement: a clip that met itself in a batch would count as its own mismatch."""
         pool, queue = self.classes[kind], self.queues[kind]
-        while len(queue) < count:
-            queue.extend(self.rng.permutation(len(pool)).tolist())
+        if len(queue) < count:
+            queue = self.rng.permutation(len(pool)).tolist()
         drawn, self.queues[kind] = queue[:count], queue[count:]
         return [pool[index] for index in drawn]
 
@@ -89,10 +90,11 @@ class _Sampler:
     def _window(self, example: Example) -> tuple[NDArray[np.float32], NDArray[np.float32], list[int], int, int]:
         length, fps = self.frames, self.config.fps
         first = int(self.rng.integers(len(example.arrays["mouth"]) - length + 1))
-        mouth = self._moved(to_unit(example.arrays["mouth"])[first : first + length])
+        known = self.moments[id(example)]
+        mouth = self._moved(example.arrays["mouth"][first : first + length], known["mouth"])
         quarters = len(example.arrays["mel"]) // len(example.arrays["mouth"])
-        mel = to_unit(example.arrays["mel"])[first * quarters : (first + length) * quarters]
-        mel = mel + self.rng.normal(0, self.config.mel_noise, mel.shape).astype(np.float32)
+        mel = to_unit(example.arrays["mel"][first * quarters : (first + length) * quarters], *known["mel"])
+        mel = self._noisy(mel, self.config.mel_noise)
         chunk = min(self.config.chunk_frames, length)
         starts = [first + k for k in range(0, length - chunk + 1, _LOSS_STRIDE)]
         labels = [training.window_label(example, s / fps, (s + chunk) / fps) for s in starts]
@@ -101,7 +103,11 @@ class _Sampler:
         audio = training.modality_label(example.labels.audio_label, whole)
         return mouth, mel, labels, video, audio
 
-    def _moved(self, mouth: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _noisy(self, values: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
+        noise = self.rng.standard_normal(values.shape, np.float32)
+        return np.asarray(values + np.float32(deviation) * noise, np.float32)
+
+    def _moved(self, mouth: NDArray[np.uint8], known: tuple[np.float32, np.float32]) -> NDArray[np.float32]:
         """Crop jitter (one shift for the window, edges repeated), mirror, gain and noise."""
         jitter = self.config.crop_jitter
         down, right = (int(n) for n in self.rng.integers(0, 2 * jitter + 1, 2))
@@ -110,9 +116,8 @@ class _Sampler:
         moved = padded[:, down : down + height, right : right + width]
         if self.rng.random() < 0.5:
             moved = moved[:, :, ::-1]
-        gain = 1 + self.rng.uniform(-self.config.gain, self.config.gain)
-        noise = self.rng.normal(0, self.config.image_noise, moved.shape)
-        return np.asarray(moved * gain + noise, np.float32)
+        gain = np.float32(1 + self.rng.uniform(-self.config.gain, self.config.gain))
+        return self._noisy(to_unit(moved, *known) * gain, self.config.image_noise)
 
 
 def mismatch_distances(streams: Streams, n_real: int, chunk: int, max_shift: int) -> list[Tensor]:

@@ -54,14 +54,14 @@ def device_of(config: ReleasedConfig) -> torch.device:
 
 def to_lip(chunks: NDArray[np.uint8]) -> Tensor:
     """uint8 [B, T, S, S, 3] -> ImageNet-normalised [B, 1, 3, T, S, S]."""
-    x = torch.from_numpy(np.ascontiguousarray(chunks)).permute(0, 4, 1, 2, 3).float() / 255
+    x = torch.from_numpy(np.array(chunks)).permute(0, 4, 1, 2, 3).float() / 255
     mean, std = (torch.tensor(v).view(1, 3, 1, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
     return ((x - mean) / std)[:, None]
 
 
 def to_audio(cepstra: NDArray[np.float32]) -> Tensor:
     """[B, 13, 99] -> [B, 1, 1, 13, 99]."""
-    return torch.from_numpy(np.asarray(cepstra, np.float32))[:, None, None]
+    return torch.from_numpy(np.array(cepstra, np.float32))[:, None, None]
 
 
 def chunk_distances(

@@ -16,7 +16,6 @@ from safetensors.torch import load_file, save_file
 
 from benchmarks.detector import Detector, Features, Featuriser, LabelledView, Prediction
 from benchmarks.detectors.mds.detector import MDS
-from benchmarks.detectors.mds.faithful_net import ReleasedNet
 from cmdfd.clip import REAL, Labels, Modality, Segment, sha256_file
 from cmdfd.errors import CmdfdError, MediaError
 from cmdfd.statistics.roc import auc
@@ -26,7 +25,7 @@ TINY: dict[str, Any] = {
     "crop_width": 32,
     "crop_height": 24,
     "embedding": 16,
-    "steps": 40,
+    "steps": 30,
     "real_clips": 8,
     "fake_clips": 2,
     "window_frames": 40,
@@ -34,15 +33,6 @@ TINY: dict[str, Any] = {
     "threads": 1,
 }
 SWAP = Labels(label=1, audio_label=1, video_label=0, sync_mismatch=1, identity_mismatch=None)
-SMALL: dict[str, Any] = {
-    "image_size": 32,
-    "chunk_frames": 8,
-    "fps": 8.0,
-    "fc_width": 16,
-    "embedding": 8,
-    "threads": 1,
-    "device": "cpu",
-}
 
 
 class ArrayView:
@@ -361,95 +351,3 @@ def test_files_that_are_no_safetensors_are_refused(fitted: MDS, tmp_path: Path, 
         CmdfdError, match=r"model\.safetensors: (not a readable safetensors file|there is no such file)"
     ):
         MDS.load(tmp_path)
-
-
-# -- the authors' network -----------------------------------------------------------------------------------------
-
-
-def chunked(n: int, seed: int) -> list[LabelledView]:
-    """Chunks for the released network at 32 pixels: fakes are dark pictures with loud sound."""
-    rng, found = np.random.default_rng(seed), []
-    for k in range(n):
-        for label in (0, 1):
-            faces = rng.integers(0, 255 - 120 * label, (2, 8, 32, 32, 3)).astype(np.uint8)
-            arrays = {"face": faces, "mfcc": rng.normal(3 * label, 1, (2, 13, 99)).astype(np.float32)}
-            labels = SWAP if label else REAL
-            view = ArrayView(f"{seed}-{k}-{label}", arrays)
-            found.append(LabelledView(view, labels, f"{k}", "swap" if label else "real"))  # type: ignore[arg-type]
-    return found
-
-
-@pytest.mark.parametrize("preset", ["faithful", "fixed"])
-def test_released_presets_fit_predict_and_travel(preset: str, tmp_path: Path) -> None:
-    views = chunked(2, 0)
-    detector = MDS(preset=preset, seed=1, epochs=1, batch=4, **SMALL).fit(views, views)
-    predictions = scores_of(detector, views)
-    assert all(p.score is not None and p.score >= 0 and len(p.times) == 2 for p in predictions)  # type: ignore[arg-type]
-    np.testing.assert_allclose(predictions[0].times, [0.5, 1.5])  # type: ignore[arg-type]
-    assert (detector.threshold == 0.6) is (preset == "faithful")
-    if preset == "fixed":
-        assert max(p.score for p in predictions) <= 2, "unit vectors are at most 2 apart"  # type: ignore[type-var]
-    detector.save(tmp_path)
-    loaded = MDS.load(tmp_path)
-    assert all(same(a, b) for a, b in zip(predictions, scores_of(loaded, views), strict=True))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("preset", ["faithful", "fixed"])
-def test_released_presets_repeat(preset: str) -> None:
-    views = chunked(2, 0)
-    first, again = (MDS(preset=preset, seed=1, epochs=1, batch=4, **SMALL).fit(views, views) for _ in range(2))
-    assert all(same(a, b) for a, b in zip(scores_of(first, views), scores_of(again, views), strict=True))
-
-
-def test_faithful_scores_converted_weights_without_a_fit(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    net = ReleasedNet(image_size=32, chunk_frames=8, fc_width=16, embedding=8)
-    net.initialise()
-    save_file(net.state_dict(), tmp_path / "mds.safetensors")
-    views = chunked(2, 1)
-    detector = MDS(preset="faithful", weights=str(tmp_path / "mds.safetensors"), **SMALL)
-    net.eval()
-    for labelled, prediction in zip(views, scores_of(detector, views), strict=True):
-        arrays = labelled.view.features()
-        mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-        wanted = []
-        for face, cepstra in zip(arrays["face"], arrays["mfcc"], strict=True):
-            lip = torch.tensor(((face / 255 - mean) / std).transpose(3, 0, 1, 2)[None, None], dtype=torch.float32)
-            with torch.inference_mode():
-                output = net(lip, torch.tensor(cepstra)[None, None, None])
-            wanted.append(torch.dist(output.lip, output.audio).item())
-        assert prediction.score == pytest.approx(np.mean(wanted), rel=1e-4)
-    assert detector.threshold == 0.6
-
-
-def test_wrong_weights_are_refused(tmp_path: Path) -> None:
-    net = ReleasedNet(image_size=32, chunk_frames=8, fc_width=16, embedding=8, running_stats=True)
-    save_file(net.state_dict(), tmp_path / "mds.safetensors")
-    detector = MDS(preset="faithful", weights=str(tmp_path / "mds.safetensors"), **SMALL)
-    with pytest.raises(CmdfdError, match="not part of the network"):
-        scores_of(detector, chunked(1, 1))
-
-
-def test_released_network_needs_both_classes() -> None:
-    reals = [v for v in chunked(3, 0) if not v.labels.label]
-    with pytest.raises(CmdfdError, match="two real clips and a fake one"):
-        MDS(preset="fixed", **SMALL).fit(reals, [])
-
-
-@pytest.mark.slow
-def test_full_size_released_weights_travel_from_pickle_to_score(tmp_path: Path) -> None:
-    from benchmarks.detectors.mds.convert import convert
-
-    torch.manual_seed(0)
-    net = ReleasedNet()
-    net.initialise()
-    torch.save({"state_dict": {f"module.{n}": t for n, t in net.state_dict().items()}}, tmp_path / "mds.pth.tar")
-    assert convert(tmp_path / "mds.pth.tar", tmp_path / "mds.safetensors") == 134
-    rng = np.random.default_rng(0)
-    arrays = {
-        "face": rng.integers(0, 255, (1, 30, 224, 224, 3)).astype(np.uint8),
-        "mfcc": rng.normal(0, 1, (1, 13, 99)).astype(np.float32),
-    }
-    (prediction,) = MDS(preset="faithful", weights=str(tmp_path / "mds.safetensors")).predict([ArrayView("v", arrays)])  # type: ignore[list-item]
-    assert prediction.score is not None and prediction.score > 0
