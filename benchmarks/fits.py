@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.code_version import code_version
 from benchmarks.detector import FitRecord, LabelledView, Progress, silent
 from benchmarks.registry import DETECTORS, DetectorRef, make, spec_of
-from cmdfd.clip import content_id
+from cmdfd.clip import content_id, sha256_file
 
 if TYPE_CHECKING:
     from benchmarks.detector import ClipView, Detector
@@ -89,6 +89,7 @@ class FitPlan:
             self.ref.preset,
             self.seed,
             dict(self.options),
+            _files_hash(self.options),
             detector_code_version(self.ref),
             [[part.ref.split, _clips_hash(part, self.address)] for part in self.train],
             [[part.ref.split, _clips_hash(part, self.address)] for part in self.select],
@@ -114,6 +115,12 @@ class FitPlan:
             for clip in part.clips
             if clip.labels.label is not None
         ]
+
+
+def _files_hash(options: Mapping[str, Any]) -> dict[str, str]:
+    """Hashes of the files that options name (released weights), since a path does not tell what lies there."""
+    paths = {name: Path(value) for name, value in options.items() if isinstance(value, str) and "." in value}
+    return {name: sha256_file(path) for name, path in paths.items() if path.is_file()}
 
 
 def _clips_hash(part: Selection, address: Address) -> str:

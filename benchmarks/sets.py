@@ -58,11 +58,12 @@ class SetStore:
     def _embedded(self, name: str) -> Dataset:
         from cmdfd.dataset import Dataset
         from generators.build import build
+        from generators.plan import make_plan
         from generators.recipe import load_recipe
 
         self.check([name])
         recipe = load_recipe(name)
-        out = self.cache / "sets" / f"{name}-{recipe.hash[:12]}"
+        out = self.cache / "sets" / f"{name}-{make_plan(recipe).recipe_hash[:12]}"
         with self.reporter.bar(f"build {name}") as bar:
             build(recipe, out, workers=self.workers, progress=lambda stage, done, total: bar(done, total, stage))
         self.reporter.say(f"{name}: ready at {out}")

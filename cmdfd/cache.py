@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ENVIRONMENT_VARIABLE = "CMDFD_CACHE"
+#: The user's mask; it can only be read by setting it, so it is read once.
+_UMASK = os.umask(0o022)
+os.umask(_UMASK)
 
 
 def cache_dir(named: Path | None = None) -> Path:
@@ -44,6 +47,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
+        temporary.chmod(0o666 & ~_UMASK)  # mkstemp makes files that nobody else may read
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

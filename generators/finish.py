@@ -106,7 +106,9 @@ def audit(made: Made, draws: int, seed: int) -> dict[str, Any]:
 
     from cmdfd.audit.gate import gate
 
-    facts = {clip.id: {"label": clip.labels.label, "component": clip.component} for clip in made.clips}
+    facts = {
+        clip.id: {"label": clip.labels.label, "component": clip.component, "kind": clip.kind} for clip in made.clips
+    }
     rows = [
         {**{name: value for name, value in row.items() if name != "stage"}, **facts[row["id"]]}
         for row in made.stages

@@ -7,15 +7,17 @@ sound track, and its first sample sounds together with its first frame.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-from cmdfd.clip import Labels, Segment
-from cmdfd.faces.tracks import FaceTrack
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cmdfd.clip import Labels, Segment
+    from cmdfd.faces.tracks import FaceTrack
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Job:
         seconds: Length of the written clip.
         params: The recipe's parameters for this kind.
         rng: The only source of chance.
+        ordinal: Rank of the take in its split, for grades that shall be equally frequent.
     """
 
     take: Take
@@ -88,6 +91,7 @@ class Job:
     seconds: float
     params: Mapping[str, Any]
     rng: np.random.Generator
+    ordinal: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -104,6 +104,7 @@ def clips_payload(
         "made": {item.key: dict(made[item.key]) for item in (take.item, donor) if item is not None},
         "place": take.place,
         "crf": take.crf,
+        "ordinal": take.ordinal,
         "clips": [asdict(clip) for clip in take.clips],
         "harmonise": dict(harmonise),
         "seed": seed,
@@ -234,7 +235,8 @@ def _make_clip(bench: _Bench, clip: Payload, folder: Path) -> _Made:
         raise MediaError("unsupported", bench.item.key, "there is no other take of this person and no partner")
     donor = bench.donor if spec.needs_donor else None
     rng = stream("clip", bench.payload["seed"], bench.item.key, clip["kind"], clip["index"])
-    job = Job(bench.take, donor, bench.start, bench.settings.seconds, clip["params"], rng)
+    ordinal = int(bench.payload["ordinal"]) + int(clip["index"])
+    job = Job(bench.take, donor, bench.start, bench.settings.seconds, clip["params"], rng, ordinal)
     outcome = _checked(generator.generate(job), bench.take)
     made = _harmonised(bench, outcome)
     name = Path(clip["paths"]["file"]).name

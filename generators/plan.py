@@ -69,6 +69,7 @@ class PlannedTake:
         relation: "same" (another take of the same person), "partner", or "" without a donor.
         place: In [0, 1): where among the possible starts the written window begins.
         crf: Quality of the encoded picture.
+        ordinal: Rank of the take in its split.
         clips: What is made.
     """
 
@@ -77,6 +78,7 @@ class PlannedTake:
     relation: str
     place: float
     crf: int
+    ordinal: int
     clips: tuple[PlannedClip, ...]
 
 
@@ -131,7 +133,8 @@ def make_plan(recipe: Recipe, limit: int | None = None) -> BuildPlan:
     items = limited(with_splits(found.items, shares, recipe.seed), limit)
     donors = pair_donors(items, recipe.seed) if _any_donor(recipe.kinds) else {}
     paths = _paths(recipe, items)
-    takes = tuple(_planned(recipe, item, donors.get(item.key), params, paths) for item in items)
+    ordinals = _ordinals(items)
+    takes = tuple(_planned(recipe, item, donors.get(item.key), params, paths, ordinals[item.key]) for item in items)
     described = [[item.key, item.split, dict(item.spec), list(item.source_ids)] for item in items]
     recipe_hash = content_id("build", CODE_VERSION, recipe.hash, described, params, length=32)
     return BuildPlan(recipe, takes, found.refused, recipe_hash, tuple(source.neutral()))
@@ -238,12 +241,21 @@ def _paths(recipe: Recipe, items: Sequence[SourceItem]) -> dict[str, ClipPaths]:
     }
 
 
+def _ordinals(items: Sequence[SourceItem]) -> dict[str, int]:
+    """Rank of every take among those of its split, by key."""
+    by_split: dict[str | None, list[str]] = {}
+    for item in items:
+        by_split.setdefault(item.split, []).append(item.key)
+    return {key: rank for keys in by_split.values() for rank, key in enumerate(sorted(keys))}
+
+
 def _planned(
     recipe: Recipe,
     item: SourceItem,
     donor: tuple[SourceItem, str] | None,
     params: Mapping[str, Mapping[str, Any]],
     paths: Mapping[str, ClipPaths],
+    ordinal: int,
 ) -> PlannedTake:
     rng = stream("window", recipe.seed, item.key)
     place = float(rng.random())
@@ -254,4 +266,4 @@ def _planned(
         clip_id = _clip_id(recipe, item, kind, index)
         clips.append(PlannedClip(clip_id, kind, generator, params.get(kind, {}), index, paths[clip_id]))
     lender, relation = donor or (None, "")
-    return PlannedTake(item, lender, relation, place, crf, tuple(clips))
+    return PlannedTake(item, lender, relation, place, crf, ordinal, tuple(clips))

@@ -40,7 +40,7 @@ class Desync:
         grades = [int(grade) for grade in job.params["milliseconds"]]
         if not grades or min(grades) <= 0:
             raise MediaError("unsupported", self.spec.name, f"grades must be positive milliseconds, got {grades}")
-        grade = grades[int(job.rng.integers(len(grades)))]
+        grade = grades[job.ordinal % len(grades)]  # each grade equally often
         shift = direction(job.start, grade, job.seconds, len(job.take.audio) / job.take.sample_rate) * grade
         sound = moved(job.take.audio, round(shift * job.take.sample_rate / 1000))
         take = job.take

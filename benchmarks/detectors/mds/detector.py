@@ -117,12 +117,17 @@ class MDS:
     def fit(self, train: Sequence[LabelledView], select: Sequence[LabelledView], progress: Progress = silent) -> Self:
         """Learn from `train`; epoch and thresholds come from `select` (except in `faithful`).
 
+        Weights given as an option are kept as they are, unless `finetune` is set.
+
         Raises:
             CmdfdError: If an option is wrong or a class is missing.
         """
         from benchmarks.detectors.mds import training
 
         config = self.config
+        if isinstance(config, ReleasedConfig) and config.weights is not None and not config.finetune:
+            self._ready()  # released weights are judged as they are
+            return self
         learn, choose = training.collect(train), training.collect(select)
         with training.repeatable(self.seed, config.threads):
             if isinstance(config, MiniConfig):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from generators.sources.talkers.visemes import LipTracks
 
 #: Changes whenever the bytes of a take would; part of every item, so that caches never mix two renderers.
-VERSION = 1
+VERSION = 2
 FPS = 25.0
 RIGHTS = Rights("Apache-2.0", "synthetic")
 #: Speech goes on at least this long after the last frame, seconds.
@@ -167,7 +167,8 @@ def perform(item: SourceItem) -> Performance:
     loudness = sound.envelope(dry, n_frames, FPS)
     motion = draw_motion(FPS, loudness, _rng(spec, _MOTION))
     lips = lip_tracks(phones, loudness, FPS, _manner(spec, person), _wander(spec, n_frames), _rng(spec, _LIPS))
-    return Performance(Speech(text, voice, phones), audio, motion, lips)
+    described = {**voice, "revoice": dict(revoice_voice(item))}
+    return Performance(Speech(text, described, phones), audio, motion, lips)
 
 
 def render_take(item: SourceItem) -> Take:

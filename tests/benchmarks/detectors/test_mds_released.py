@@ -107,6 +107,13 @@ def test_faithful_scores_converted_weights_without_a_fit(tmp_path: Path) -> None
         assert prediction.score == pytest.approx(np.mean(wanted), rel=1e-4)
     assert detector.threshold == 0.6
     assert detector.record is not None and detector.record.trained_on == ("DFDC",)
+    before = scores_of(detector, views)
+    fitted = MDS(preset="faithful", weights=str(tmp_path / "mds.safetensors"), **SMALL).fit(views, views)
+    assert all(same(a, b) for a, b in zip(before, scores_of(fitted, views), strict=True)), "fit changed the weights"
+    tuned = MDS(
+        preset="faithful", weights=str(tmp_path / "mds.safetensors"), finetune=True, epochs=1, batch=2, **SMALL
+    ).fit(chunked(2, 3), views)
+    assert not same(before[0], scores_of(tuned, views)[0])
 
 
 def test_wrong_weights_are_refused(tmp_path: Path) -> None:
