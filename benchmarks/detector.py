@@ -89,7 +89,8 @@ class Prediction:
 class ClipView(Protocol):
     """What a detector sees of a clip: no path, no label, no generator, no container header.
 
-    All calls may raise `cmdfd.errors.MediaError`; the harness turns it into an error row.
+    All calls may raise `cmdfd.errors.MediaError`. `predict` catches it and answers with the code and the reason, as
+    in `Prediction(view.id, None, error=f"{error.code}: {error.detail}")`.
     """
 
     @property

@@ -202,7 +202,7 @@ def _print_report(report: BuildReport) -> int:
     if "test" in splits:
         write(f"Next: python -m benchmarks.run --detector mds --report-on {report.out}:test\n")
     else:
-        write(f"Next: python -m cmdfd.audit {report.out}\n")
+        write(f"Next: python -m benchmarks.run --detector mds --train-on {report.out}\n")
     return 0 if report.passed else 1
 
 

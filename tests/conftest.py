@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A shared machine may stall for a second; the time of one example proves nothing.
+settings.register_profile("cmdfd", deadline=None)
+settings.load_profile("cmdfd")
 
 
 @pytest.fixture(scope="session")

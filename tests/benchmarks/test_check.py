@@ -55,7 +55,9 @@ class Hiss:
 '''
 
 BROKEN = {
-    "higher is fake": "class Broken(Hiss):\n    def measure(self, view):\n        return -self.sign_ * super().measure(view)\n",
+    "higher is fake": (
+        "class Broken(Hiss):\n    def measure(self, view):\n        return -self.sign_ * super().measure(view)\n"
+    ),
     "independent of company": (
         "class Broken(Hiss):\n    def predict(self, views):\n"
         "        for n, p in enumerate(super().predict(views)):\n"

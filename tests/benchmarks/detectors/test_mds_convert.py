@@ -92,6 +92,12 @@ class StatePayload:
         return np.dtype, ("f8", False, True), self.payload
 
 
+def _scalar() -> Any:
+    """NumPy's own unpickling function, where its version keeps it."""
+    core = np._core if int(np.__version__.split(".")[0]) >= 2 else np.core
+    return core.multiarray.scalar
+
+
 def payloads(witness: Path) -> dict[str, Any]:
     return {
         "system": Payload(os.system, f"touch '{witness}'"),
@@ -99,7 +105,7 @@ def payloads(witness: Path) -> dict[str, Any]:
         "exec": Payload(builtins.exec, f"open({str(witness)!r}, 'w').close()"),
         "eval": Payload(builtins.eval, f"open({str(witness)!r}, 'w').close()"),
         "state": StatePayload(Payload(builtins.open, str(witness), "w")),
-        "scalar": Payload(np._core.multiarray.scalar, np.dtype("f8"), Payload(builtins.open, str(witness), "w")),
+        "scalar": Payload(_scalar(), np.dtype("f8"), Payload(builtins.open, str(witness), "w")),
     }
 
 

@@ -19,7 +19,15 @@ def labelled(draw: st.DrawFn, finite: bool = True) -> tuple[np.ndarray, np.ndarr
     """Both classes, with many ties or none, constants among them."""
     n = draw(st.integers(2, 40))
     labels = draw(st.lists(st.integers(0, 1), min_size=n, max_size=n).filter(lambda y: 0 < sum(y) < len(y)))
-    values = draw(st.sampled_from([st.integers(-2, 2).map(float), st.floats(-1e6, 1e6), st.just(0.25)]))
+    values = draw(
+        st.sampled_from(
+            [
+                st.integers(-2, 2).map(float),
+                st.floats(-1e6, 1e6, allow_subnormal=False).filter(lambda x: x == 0 or abs(x) > 1e-300),
+                st.just(0.25),
+            ]
+        )
+    )
     scores = draw(st.lists(values, min_size=n, max_size=n))
     return np.array(labels), np.array(scores, dtype=float)
 
