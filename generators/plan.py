@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from generators.sources.contract import Refused, SourceItem
 
 #: Bumped when the build makes other bytes of the same recipe.
-CODE_VERSION = 1
+CODE_VERSION = 2
 SAME, PARTNER = "same", "partner"
 _SUFFIX = {"mp4": ".mp4", "mov": ".mov"}
 

@@ -31,8 +31,8 @@ class Revoice:
 
     Aligned, only the voice tells: the lips still fit (`sync_mismatch` 0), which makes it the hardest kind. With
     `align: false` the words keep the other voice's own rhythm. The other voice is the parameter `voice`, or the one
-    that the source reserved for it (`take.speech.voice["revoice"]`). The pauses' noise of the old track is laid
-    under the new one, at its level.
+    that the source reserved for it (`take.speech.voice["revoice"]`). Talkers' new words are recorded in the old
+    ones' room (`take.speech.voice["room"]`); elsewhere the pauses' noise of the old track is laid under the new one.
     """
 
     spec = GeneratorSpec(
@@ -41,7 +41,7 @@ class Revoice:
         summary="the same words spoken by another synthetic voice, aligned sound by sound",
         modalities=("audio",),
         needs_speech=True,
-        known_cues=("phase vocoder", "no room echo", "stationary noise"),
+        known_cues=("phase vocoder", "outside talkers: no room echo, stationary noise"),
         params={"align": True, "voice": None},
     )
 
@@ -61,7 +61,7 @@ class Revoice:
         align = bool(job.params["align"])
         dry, phones, rate = _speak(speech.text, voice, int(job.rng.integers(1, 2**31)))
         spoken = _aligned(dry, phones, rate, speech, take) if align else _free(dry, phones, rate, speech, take)
-        sound = _in_place(spoken, take, job.rng)
+        sound = _in_place(spoken, take, speech, job.rng)
         forged = Take(take.frames, take.fps, sound, take.sample_rate, take.track, None)
         return Outcome(
             forged,
@@ -132,9 +132,13 @@ def _free(dry: Signal, phones: Sequence[Phone], rate: int, speech: Speech, take:
     return resample(moved, rate, take.sample_rate)
 
 
-def _in_place(spoken: Signal, take: Take, rng: np.random.Generator) -> Signal:
-    """Give the new speech the level of the old one and the noise of its pauses."""
+def _in_place(spoken: Signal, take: Take, speech: Speech, rng: np.random.Generator) -> Signal:
+    """Put the new speech where the old one was spoken: into its room, or to its level with the noise of its pauses."""
     spoken = fit_length(spoken, len(take.audio))
+    if room := speech.voice.get("room"):
+        from generators.sources.talkers.source import in_room
+
+        return in_room(room, spoken)
     noise = noise_like(take.audio, rng)
     level, own = speech_level(take.audio, take.sample_rate), speech_level(spoken, take.sample_rate)
     if not level or not own:

@@ -132,6 +132,9 @@ class MiniConfig(_Config):
         fake_clips: Clips per step that are drawn from the set's own fakes.
         window_frames: Frames per clip and step.
         max_shift: Frames; largest shift of the sound that is used as a mismatch.
+        sync_targets: Whether fakes whose lips and sound are known to agree (`sync_mismatch` 0, e.g. the same words in
+            another voice) are left out of the contrastive term. The release treats all fakes alike, which asks of
+            the distance what no dissonance can show.
         crop_jitter: Pixels by which a crop is moved at most.
         gain: Half-width of the random gain of the picture.
         image_noise: Standard deviation of pixel noise, in units of the clip's own deviation.
@@ -159,6 +162,7 @@ class MiniConfig(_Config):
     fake_clips: int = Field(default=4, ge=0, le=256)
     window_frames: int = Field(default=50, ge=10, le=500)
     max_shift: int = Field(default=12, ge=0, le=100)
+    sync_targets: bool = True
     crop_jitter: int = Field(default=3, ge=0, le=16)
     gain: float = Field(default=0.2, ge=0, lt=1)
     image_noise: float = Field(default=0.05, ge=0, le=2)

@@ -98,6 +98,8 @@ class _Sampler:
         chunk = min(self.config.chunk_frames, length)
         starts = [first + k for k in range(0, length - chunk + 1, _LOSS_STRIDE)]
         labels = [training.window_label(example, s / fps, (s + chunk) / fps) for s in starts]
+        if self.config.sync_targets and example.fake and example.labels.sync_mismatch == 0:
+            labels = [-1] * len(labels)  # forged, yet lips and sound agree: nothing for a distance to learn
         whole = training.window_label(example, first / fps, (first + length) / fps)
         video = training.modality_label(example.labels.video_label, whole)
         audio = training.modality_label(example.labels.audio_label, whole)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from generators.sources.talkers.visemes import LipTracks
 
 #: Changes whenever the bytes of a take would; part of every item, so that caches never mix two renderers.
-VERSION = 2
+VERSION = 3
 FPS = 25.0
 RIGHTS = Rights("Apache-2.0", "synthetic")
 #: Speech goes on at least this long after the last frame, seconds.
@@ -167,8 +167,27 @@ def perform(item: SourceItem) -> Performance:
     loudness = sound.envelope(dry, n_frames, FPS)
     motion = draw_motion(FPS, loudness, _rng(spec, _MOTION))
     lips = lip_tracks(phones, loudness, FPS, _manner(spec, person), _wander(spec, n_frames), _rng(spec, _LIPS))
-    described = {**voice, "revoice": dict(revoice_voice(item))}
+    described = {**voice, "revoice": dict(revoice_voice(item)), "room": spec.model_dump()}
     return Performance(Speech(text, described, phones), audio, motion, lips)
+
+
+def in_room(room: Mapping[str, Any], spoken: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Record other words in the very situation of a take: its echoes, its level, its noise and its other talker.
+
+    So that a re-voiced take differs from the genuine one by its voice alone.
+
+    Args:
+        room: `speech.voice["room"]` of the take.
+        spoken: [N] dry speech at 16 kHz on the take's clock.
+
+    Returns:
+        [N] float32 in [-1, 1].
+    """
+    spec = TalkerSpec.model_validate(dict(room))
+    situation = sound.draw_room(spec.difficulty, _rng(spec, _ROOM))
+    other = _other_voice(spec, situation)
+    dry = spoken[round(situation.lead * SAMPLE_RATE) :]
+    return sound.record(dry, len(spoken), situation, None if other is None else other.samples, _rng(spec, _NOISE))
 
 
 def render_take(item: SourceItem) -> Take:
