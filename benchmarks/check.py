@@ -211,8 +211,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("-d", "--detector", required=True)
     parser.add_argument("--preset")
     args = parser.parse_args(argv)
-    from rich.console import Console
     from rich.table import Table
+
+    from benchmarks.progress import console
 
     try:
         results = check_detector(args.detector, args.preset)
@@ -224,7 +225,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         table.add_column(column, overflow="fold")
     for result in results:
         table.add_row(result.name, result.status, result.detail)
-    Console().print(table)
+    console().print(table)
     return int(any(result.status == "failed" for result in results))
 
 

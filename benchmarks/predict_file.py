@@ -96,7 +96,7 @@ def _timeline_path(folder: Path, path: Path) -> Path:
 
 def predict_files(files: Sequence[str], config: RunConfig, reporter: Reporter, model: Path | None = None) -> int:
     """Fit (or load the cached fit), then score files; returns the exit code: 1 where no file could be scored."""
-    from rich.console import Console
+    from benchmarks.progress import console
 
     runner = Runner(config, reporter)
     try:
@@ -111,7 +111,7 @@ def predict_files(files: Sequence[str], config: RunConfig, reporter: Reporter, m
         for done, name in enumerate(files, start=1):
             scores.append(_one(fitted, Path(name), folder, threshold, model))
             bar(done, len(files), Path(name).name)
-    Console().print(score_table(scores, fitted, threshold))
+    console().print(score_table(scores, fitted, threshold))
     return int(all(score.prediction.score is None for score in scores))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.console import Console
     from tqdm import tqdm
 
 
@@ -49,6 +50,13 @@ class Quiet:
     def bar(self, title: str) -> Iterator[Bar]:
         """A bar that nobody sees."""
         yield _nothing
+
+
+def console() -> Console:
+    """A console for closing tables; 100 columns where it writes to a file or a pipe."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 100)
 
 
 class _Lines:

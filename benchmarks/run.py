@@ -143,23 +143,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _list(what: str) -> int:
-    from rich.console import Console
-
     from benchmarks.listing import detectors_table, sets_table
+    from benchmarks.progress import console
 
-    Console().print(detectors_table() if what == "detectors" else sets_table())
+    console().print(detectors_table() if what == "detectors" else sets_table())
     return 0
 
 
 def _run(config: RunConfig, terminal: Terminal) -> int:
-    from rich.console import Console
-
     from benchmarks.assemble import finish, run
+    from benchmarks.progress import console
     from benchmarks.report.terminal import print_closing
 
     outcome = run(config, terminal)
     report = finish(outcome, terminal)
-    print_closing(outcome.result, Console(), report=report, folder=outcome.folder)
+    print_closing(outcome.result, console(), report=report, folder=outcome.folder)
     return 0
 
 

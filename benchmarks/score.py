@@ -64,8 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CmdfdError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
-    from rich.console import Console
-
+    from benchmarks.progress import console
     from benchmarks.report.terminal import print_closing
 
     report = None
@@ -75,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_result(result, args.run_dir)
         report = args.run_dir / "report.html"
         write_report(result, read_predictions(args.run_dir / "predictions.parquet"), [], report)
-    print_closing(result, Console(), report=report, folder=args.run_dir)
+    print_closing(result, console(), report=report, folder=args.run_dir)
     return 0
 
 
