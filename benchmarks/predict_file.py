@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from benchmarks.progress import Reporter
     from benchmarks.results import Threshold
     from benchmarks.runner import RunConfig
+    from cmdfd.faces.backends import FaceBackend
 
 #: Longest stretch of a file that is scored at once, in seconds; longer files are scored on their beginning.
 MAX_SECONDS = 60.0
@@ -54,32 +55,30 @@ class Scored:
     view: ClipView | None
 
 
-def load_view(path: Path, model: Path | None = None) -> MemoryView:
+def load_view(path: Path, backend: FaceBackend) -> MemoryView:
     """Read a file the way folder sources do: constant rate, 16 kHz mono, the face track, the crop around the face.
 
     Args:
         path: Any video with sound.
-        model: Face landmarker model for newer mediapipe.
+        backend: Finds the face.
 
     Raises:
         MediaError: Where it cannot be used, with the reason.
-        MissingExtraError: Where no face backend is installed.
     """
-    from cmdfd.faces.backends import get_backend
     from cmdfd.media.probe import probe
     from generators.sources.ingest import IngestSettings, cut, ingest, usable_span
 
     spans = cut(usable_span(probe(path)), MAX_SECONDS, MIN_SECONDS, 1)
     if not spans:
         raise MediaError("too_short", path.name, f"picture and sound overlap for less than {MIN_SECONDS:g} s")
-    take = ingest(path, spans[0], get_backend(model=model), IngestSettings(min_seconds=MIN_SECONDS))
+    take = ingest(path, spans[0], backend, IngestSettings(min_seconds=MIN_SECONDS))
     return MemoryView(path.name, take.fps, take.sample_rate, take.frames, take.audio, take.track)
 
 
-def score_file(fitted: Fitted, path: Path, model: Path | None = None) -> Scored:
+def score_file(fitted: Fitted, path: Path, backend: FaceBackend) -> Scored:
     """Score one file; whatever is wrong with it becomes the prediction's error."""
     try:
-        view: ClipView = load_view(path, model)
+        view: ClipView = load_view(path, backend)
         if isinstance(fitted.detector, Featuriser):
             view = FeatureView(view, fitted.detector)
         return Scored(next(iter(fitted.detector.predict([view]))), view)
@@ -95,9 +94,15 @@ def _timeline_path(folder: Path, path: Path) -> Path:
 
 
 def predict_files(files: Sequence[str], config: RunConfig, reporter: Reporter, model: Path | None = None) -> int:
-    """Fit (or load the cached fit), then score files; returns the exit code: 1 where no file could be scored."""
-    from benchmarks.progress import console
+    """Fit (or load the cached fit), then score files; returns the exit code: 1 where no file could be scored.
 
+    Raises:
+        MissingExtraError: Where no face backend is installed; before anything is built or fitted.
+    """
+    from benchmarks.progress import console
+    from cmdfd.faces.backends import get_backend
+
+    backend = get_backend(model=model, purpose=f"finding the face in {files[0]!r}")
     runner = Runner(config, reporter)
     try:
         protocol = runner.protocol(report=False)
@@ -109,17 +114,17 @@ def predict_files(files: Sequence[str], config: RunConfig, reporter: Reporter, m
     scores = []
     with reporter.bar("files") as bar:
         for done, name in enumerate(files, start=1):
-            scores.append(_one(fitted, Path(name), folder, threshold, model))
+            scores.append(_one(fitted, Path(name), folder, threshold, backend))
             bar(done, len(files), Path(name).name)
     console().print(score_table(scores, fitted, threshold))
     return int(all(score.prediction.score is None for score in scores))
 
 
-def _one(fitted: Fitted, path: Path, folder: Path, threshold: Threshold | None, model: Path | None) -> FileScore:
+def _one(fitted: Fitted, path: Path, folder: Path, threshold: Threshold | None, backend: FaceBackend) -> FileScore:
     from benchmarks.report.timeline import write_timeline
     from benchmarks.timelines import item_of
 
-    scored = score_file(fitted, path, model)
+    scored = score_file(fitted, path, backend)
     prediction, view = scored.prediction, scored.view
     if view is None:
         return FileScore(str(path), prediction, None)

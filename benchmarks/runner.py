@@ -139,7 +139,7 @@ class Runner:
         protocol = Protocol(
             pick(config.train_on, "train"),
             pick(config.select_on, "validation"),
-            pick(config.report_on, "test"),
+            pick(config.report_on, "test") if report else (),
         )
         protocol.check()
         self._clock("sets", started)

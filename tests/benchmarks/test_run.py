@@ -15,7 +15,7 @@ from benchmarks.predicting import Overwrite
 from benchmarks.predictions import read_predictions
 from benchmarks.progress import Quiet
 from benchmarks.run import main
-from benchmarks.runner import RunConfig
+from benchmarks.runner import RunConfig, Runner
 from benchmarks.score import main as score_main
 from benchmarks.score import rescore
 from cmdfd.errors import CmdfdError
@@ -325,3 +325,11 @@ def test_help_imports_nothing_heavy() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_single_files_need_no_report_set(world: Path, tmp_path: Path) -> None:
+    """`--predict` opens what it fits on and nothing else."""
+    runner = Runner(config(world, tmp_path, report_on=("mini-b",)), Quiet())
+    protocol = runner.protocol(report=False)
+    assert protocol.report == ()
+    assert [part.ref.label for part in protocol.train] == ["near/train"]
