@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import AbstractContextManager, contextmanager
@@ -56,7 +57,8 @@ def console() -> Console:
     """A console for closing tables; 100 columns where it writes to a file or a pipe."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 100)
+    watched = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(width=None if watched else 100)
 
 
 class _Lines:

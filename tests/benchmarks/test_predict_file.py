@@ -19,7 +19,6 @@ from cmdfd.faces.tracks import FaceTrack
 from cmdfd.media.decode import Video
 from cmdfd.media.encode import EncoderSettings, write_clip
 
-
 NAMES = ["good.mp4", "-dash.mp4", "two words.mp4", "a'quote\".mp4", "line\nbreak.mp4", "üñí.mp4"]
 
 

@@ -115,7 +115,9 @@ def test_workers_do_not_need_the_callers_main(tmp_path: Path, way: str) -> None:
         env={**os.environ, "PYTHONPATH": str(HERE)},
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[0, 2, 4]" and done.stderr == ""
+    assert done.stdout.strip() == "[0, 2, 4]"
+    # a worker that is still starting when the pool closes is cut off, and may say so; it must not be respawned
+    assert "bootstrapping" not in done.stderr and done.stderr.count("Traceback") <= 2
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")

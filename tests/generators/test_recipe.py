@@ -123,7 +123,7 @@ def test_unknown_parameters_are_answered_with_the_nearest() -> None:
 
 def test_the_embedded_sets_are_as_promised() -> None:
     a, b = make_plan(load_recipe("mini-a")), make_plan(load_recipe("mini-b"))
-    assert {split: kinds["real"] for split, kinds in a.counts().items()} == {"train": 80, "validation": 24, "test": 72}
+    assert {split: kinds["real"] for split, kinds in a.counts().items()} == {"train": 72, "validation": 16, "test": 72}
     assert {split: kinds["real"] for split, kinds in b.counts().items()} == {"test": 72}
     shared = set(a.counts()["test"]) & set(b.counts()["test"])
     assert shared == {"real", "audio/swap", "audio/desync"}
