@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.report.ran import next_commands
 from benchmarks.report.reading import Reading, words_of
-from cmdfd.report.text import clean, plural, shorten
+from cmdfd.report.text import clean, number, plural, shorten
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +98,20 @@ def _lines(reading: Reading, width: int) -> list[RenderableType]:
         for item in result.comparisons
         if item.detector in reading.mains
     ]
+    lines += [_text(sentence) for sentence in _spread(result)]
     return lines
+
+
+def _spread(result: RunResult) -> list[str]:
+    """The spread over training seeds, which no interval contains; nothing where one seed was run."""
+    sentences = []
+    for name, found in (result.seed_spread or {}).items():
+        aucs = found["auc"]
+        sentences.append(
+            f"{clean(name)} over {len(aucs)} training seeds: AUC {number(found['mean'])}, standard deviation "
+            f"{number(found['std'])}, range {number(min(aucs))} to {number(max(aucs))}"
+        )
+    return sentences
 
 
 def _table(reading: Reading, key: SetKey, width: int) -> Table:

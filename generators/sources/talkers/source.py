@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Changes whenever the bytes of a take would; part of every item, so that caches never mix two renderers.
 VERSION = 3
+#: Sidecar of lip parameters beside a take.
+VISEMES = "visemes.npz"
 FPS = 25.0
 RIGHTS = Rights("Apache-2.0", "synthetic")
 #: Speech goes on at least this long after the last frame, seconds.
@@ -199,12 +201,16 @@ def render_take(item: SourceItem) -> Take:
     Raises:
         MissingExtraError: If the `talkers` extra is absent.
     """
+    return draw(item, perform(item))
+
+
+def draw(item: SourceItem, done: Performance) -> Take:
+    """Draw what is said and done in a take."""
     import cv2
 
     from generators.sources.talkers import render
     from generators.sources.talkers.camera import draw_camera
 
-    done = perform(item)
     spec = TalkerSpec.model_validate(item.spec)
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # workers share the cores already
@@ -298,10 +304,17 @@ class TalkerSource:
         )
 
     def materialise(self, item: SourceItem, folder: Path) -> None:
-        """Render one take and store it in an empty folder (see `generators.sources.store.save_take`)."""
+        """Render one take and store it in an empty folder.
+
+        Besides the files of `generators.sources.store.save_take` (landmarks in `track.npz`, words and phonemes in
+        `speech.json`), `visemes.npz` holds the lip parameters of every frame that the mouth was drawn with.
+        """
         from generators.sources.store import save_take
 
-        save_take(folder, render_take(item))
+        done = perform(item)
+        save_take(folder, draw(item, done))
+        with (folder / VISEMES).open("wb") as stream:
+            np.savez(stream, **{field.name: getattr(done.lips, field.name) for field in fields(done.lips)})
 
     def neutral(self) -> Sequence[str]:
         """Packages whose versions change the bytes of a take."""

@@ -230,6 +230,20 @@ def test_visemes_of_a_take_move_its_points() -> None:
     assert np.corrcoef(parted, opening(take))[0, 1] > 0.95
 
 
+def test_sidecars_lie_beside_the_take(tmp_path: Path) -> None:
+    """Landmarks, words with phonemes, and visemes; all on the clock of the frames."""
+    item = items("a", seconds=1.0, size=96)[0]
+    TalkerSource({"cast": "a", "seconds": 1.0, "size": 96}).materialise(item, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} >= {"clip.mkv", "track.npz", "speech.json", "visemes.npz"}
+    done = perform(item)
+    with np.load(tmp_path / "visemes.npz", allow_pickle=False) as stored:
+        assert set(stored.files) == {"open", "wide", "press", "bite", "tongue"}
+        np.testing.assert_array_equal(stored["open"], done.lips.open)
+        assert len(stored["wide"]) == 25
+    phones = json.loads((tmp_path / "speech.json").read_text())["phones"]
+    assert [phone["label"] for phone in phones] == [phone.label for phone in done.speech.phones]
+
+
 def test_revoiced_words_have_the_same_sounds(takes: list[Take]) -> None:
     """Same accent and rate: the reserved voice says the same phones, so that an adapter can align them."""
     same = 0
