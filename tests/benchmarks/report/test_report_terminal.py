@@ -53,3 +53,10 @@ def test_runs_without_results_say_so(synthetic: Synthetic) -> None:
     assert "judged no detector" in closing_table(empty)
     stopped = empty.model_copy(update={"status": "error", "error": "out of memory"})
     assert "the run stopped: out of memory" in closing_table(stopped)
+
+
+def test_the_spread_over_seeds_is_told(synthetic):
+    spread = {"set/test": {"auc": [0.81, 0.85], "mean": 0.83, "std": 0.0283, "seeds": [0, 1]}}
+    words = " ".join(closing_table(synthetic.result.model_copy(update={"seed_spread": spread})).split())
+    assert "set/test over 2 training seeds: AUC .830, standard deviation .028, range .810 to .850" in words
+    assert "training seeds" not in closing_table(synthetic.result.model_copy(update={"seed_spread": None}))
