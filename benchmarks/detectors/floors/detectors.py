@@ -8,6 +8,7 @@ at chance. `floor:rate` learns from file size and bit rates, which follow the co
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
@@ -67,7 +68,7 @@ def _read_facts(kind: type[_Facts], folder: Path) -> _Facts:
         raise CmdfdError(f"{path}: not the facts of a fitted floor: {error}") from error
 
 
-class _HeaderFloor:
+class _HeaderFloor(ABC):
     """Boosted trees over container facts; subclasses say which cues."""
 
     spec: DetectorSpec
@@ -83,9 +84,9 @@ class _HeaderFloor:
         return f"{type(self).__name__}(preset={self.preset!r}, seed={self.seed})"
 
     @staticmethod
+    @abstractmethod
     def cue_names() -> tuple[str, ...]:
         """Cues that the floor may use."""
-        raise NotImplementedError
 
     @property
     def n_parameters(self) -> int:
