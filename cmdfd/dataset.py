@@ -7,7 +7,7 @@ DIR/<split>/metadata.parquet      one row for each clip: file_name, technical fa
 DIR/<split>/labels.parquet        labels, identities, segments
 DIR/masks/000/<id>.mkv            changed pixels, lossless grey, only of clips that have some
 DIR/tracks/000/<id>.npz           face points
-DIR/provenance.parquet, stages.parquet, journal.jsonl
+DIR/provenance.parquet, stages.parquet, refused.parquet, journal.jsonl
 ```
 """
 

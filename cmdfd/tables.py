@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 METADATA, LABELS = "metadata.parquet", "labels.parquet"
-PROVENANCE, STAGES = "provenance.parquet", "stages.parquet"
+PROVENANCE, STAGES, REFUSED = "provenance.parquet", "stages.parquet", "refused.parquet"
 
 _TECHNICAL = {
     "file_name": "string", "id": "string", "sha256": "string", "fps": "double", "n_frames": "int32",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.errors import MEDIA_CODES, CmdfdError
+from cmdfd.tables import REFUSED
 from cmdfd.work import EXECUTORS
 from generators.builder import (
     DEFAULT_TIMEOUT,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["BuildOptions", "BuildReport", "Progress", "build", "main", "resolve_recipe", "silent"]
 
 _STEPS = {"takes": "pristine takes", "clips": "real and fake clips", "tables": "tables and audit"}
-_MAX_REASONS = 12
+_MAX_REASONS = 40
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -175,6 +176,24 @@ def _print_plan(plan: BuildPlan) -> int:
     return 0
 
 
+def _refused_table(report: BuildReport) -> None:
+    """What was not made: whole files by name, single kinds by kind."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for one in report.refused:
+        found.setdefault((one.source, one.code, one.reason), []).append(one.kind or "all")
+    grouped: dict[tuple[str, str, str], int] = {}
+    for (source, code, reason), kinds in found.items():
+        whole = "all" in kinds or "real" in kinds
+        key = (source if whole else ", ".join(sorted(set(kinds))), code, reason)
+        grouped[key] = grouped.get(key, 0) + (1 if whole else len(kinds))
+    rows: list[list[object]] = [[n, *key] for key, n in sorted(grouped.items(), key=lambda pair: -pair[1])]
+    if not rows:
+        rows = [[n, "", code, MEDIA_CODES.get(code, "")] for code, n in report.refused_codes.items()]
+    _table(["not made", "what", "code", "reason"], rows[:_MAX_REASONS])
+    more = f"{len(rows) - _MAX_REASONS} more lines, and all" if len(rows) > _MAX_REASONS else "All"
+    sys.stdout.write(f"{more} of them one by one: {report.out / REFUSED}\n")
+
+
 def _print_report(report: BuildReport) -> int:
     write = sys.stdout.write
     if report.remaining:
@@ -183,14 +202,7 @@ def _print_report(report: BuildReport) -> int:
     state = "was finished before" if report.finished_before else "built"
     _counts_table(report.counts, f"{report.name}: {state}, {report.out}")
     if report.refused_codes:
-        found: dict[tuple[str, str, str], int] = {}
-        for one in report.refused:
-            key = (one.what, one.code, one.reason)
-            found[key] = found.get(key, 0) + 1
-        rows: list[list[object]] = [[n, *key] for key, n in sorted(found.items(), key=lambda pair: -pair[1])]
-        if not rows:
-            rows = [[n, "", code, MEDIA_CODES.get(code, "")] for code, n in report.refused_codes.items()]
-        _table(["not made", "what", "code", "reason"], rows[:_MAX_REASONS])
+        _refused_table(report)
     if report.audit is not None:
         write(f"Audit: {report.audit['status']}.\n")
         for sentence in list(report.audit["sentences"])[:5]:

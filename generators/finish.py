@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.cache import write_atomic
@@ -14,6 +14,7 @@ from cmdfd.errors import CmdfdError
 from cmdfd.splits import Identity, components
 from cmdfd.tables import (
     PROVENANCE,
+    REFUSED,
     STAGES,
     clip_of,
     cue_schema,
@@ -21,7 +22,8 @@ from cmdfd.tables import (
     write_table,
     write_tables,
 )  # fmt: skip
-from generators.record import PROVENANCE_COLUMNS, STAGE_COLUMNS, as_text
+from generators.record import PROVENANCE_COLUMNS, REFUSED_COLUMNS, STAGE_COLUMNS, as_text
+from generators.sources.sources_csv import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,12 +38,14 @@ class RefusedClip:
     """A clip (or a file of the source) that was not made.
 
     Args:
-        what: Kind of clip, or the file's name.
+        source: The file, or the take that it would have been made from.
+        kind: Kind of clip; "" for a whole file.
         code: One of `cmdfd.errors.MEDIA_CODES`.
         reason: In words.
     """
 
-    what: str
+    source: str
+    kind: str
     code: str
     reason: str
 
@@ -64,17 +68,18 @@ def gather(plan: BuildPlan, results: Mapping[str, WorkResult]) -> Made:
         results: Result of `jobs.make_clips` by take key; a take without one was not materialised.
     """
     clips: list[Clip] = []
-    refused = [RefusedClip(one.file, one.code, one.reason) for one in plan.refused]
+    refused = [RefusedClip(one.file, "", one.code, one.reason) for one in plan.refused]
     provenance: list[dict[str, Any]] = []
     stages: list[dict[str, Any]] = []
     for take in plan.takes:
         result = results[take.item.key]
+        name = printable(str(take.item.spec.get("file", take.item.key)))
         if result.value is None:
             reason = result.detail.strip().splitlines()[-1] if result.detail.strip() else result.status
-            refused += [RefusedClip(clip.kind, result.status, reason) for clip in take.clips]
+            refused += [RefusedClip(name, clip.kind, result.status, reason) for clip in take.clips]
             continue
         clips += [clip_of(row["split"], row) for row in result.value["clips"]]
-        refused += [RefusedClip(one["kind"], one["code"], one["reason"]) for one in result.value["refused"]]
+        refused += [RefusedClip(name, one["kind"], one["code"], one["reason"]) for one in result.value["refused"]]
         provenance += result.value["provenance"]
         stages += result.value["stages"]
     return Made(tuple(with_components(clips)), tuple(refused), tuple(provenance), tuple(stages))
@@ -150,6 +155,7 @@ def write_set(
     write_table(out / PROVENANCE, order, schema(PROVENANCE_COLUMNS))
     stages = sorted(made.stages, key=lambda row: (row["id"], row["stage"]))
     write_table(out / STAGES, stages, cue_schema(stages, STAGE_COLUMNS))
+    write_table(out / REFUSED, [asdict(one) for one in made.refused], schema(REFUSED_COLUMNS))
     write_atomic(out / BUILD_FILE, build.to_json().encode())
     return build
 

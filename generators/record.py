@@ -30,6 +30,8 @@ PROVENANCE_COLUMNS = {
     "crf": "int32", "parents": "parents", "operations": "strings", "known_cues": "strings", "versions": "string",
     "licence": "string", "consent": "string", "pristine": "bool", "recipe_hash": "string",
 }  # fmt: skip
+#: Files and planned clips that were not made, one row each.
+REFUSED_COLUMNS = {"source": "string", "kind": "string", "code": "string", "reason": "string"}
 STAGE_COLUMNS = {"id": "string", "split": "string", "stage": "string"}
 
 

@@ -12,7 +12,7 @@ from cmdfd.cache import write_atomic
 from cmdfd.clip import SPLITS
 from cmdfd.dataset import BUILD_FILE, BuildFile, Dataset
 from cmdfd.errors import CmdfdError
-from cmdfd.tables import LABELS, METADATA, PROVENANCE, STAGES
+from cmdfd.tables import LABELS, METADATA, PROVENANCE, REFUSED, STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,5 +114,5 @@ def remove_set(out: Path) -> None:
             (out / split).rmdir()
     for name in ("masks", "tracks", f"{WORK}/takes", f"{WORK}/records", f"{WORK}/tmp"):  # noqa: S108 - ours
         shutil.rmtree(out / name, ignore_errors=True)
-    for name in (PROVENANCE, STAGES, JOURNAL, f"{WORK}/{MARKER}"):
+    for name in (PROVENANCE, STAGES, REFUSED, JOURNAL, f"{WORK}/{MARKER}"):
         (out / name).unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from cmdfd.clip import content_id, sha256_file
 from cmdfd.errors import CmdfdError, MediaError, nearest
 from generators.sources.contract import Refused, SourceItem, SourcePlan
 from generators.sources.ingest import IngestSettings, Span, cut, ingest, usable_span
-from generators.sources.sources_csv import FILE_NAME, SourceRow, SourcesCsvError, read_sources_csv
+from generators.sources.sources_csv import FILE_NAME, SourceRow, SourcesCsvError, printable, read_sources_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -141,7 +141,7 @@ class FolderSource:
             try:
                 items += self._takes(row, seen)
             except MediaError as error:
-                refused.append(Refused(row.file, error.code, error.detail))
+                refused.append(Refused(printable(row.file), error.code, error.detail))
         refused += self._unlisted({row.file for row in rows})
         return SourcePlan(tuple(items), tuple(refused))
 
@@ -268,7 +268,7 @@ class FolderSource:
             hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
             if path.suffix.lower() in VIDEO_SUFFIXES and file not in listed and not hidden and path.is_file():
                 reason = f"not listed in {self._ledger().name}, so its identity, licence and consent are unknown"
-                yield Refused(file, "unsupported", reason)
+                yield Refused(printable(file), "unsupported", reason)
 
 
 def _installed(name: str) -> bool:

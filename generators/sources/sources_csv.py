@@ -88,12 +88,29 @@ class _Cells(BaseModel):
             raise ValueError("names no file")
         return str(path)
 
-    @field_validator("file", "identity", "licence")
+    @field_validator("file")
+    @classmethod
+    def _possible(cls, value: str) -> str:
+        """A file may be called what it likes (`printable` makes it fit to be shown), but nothing is called NUL."""
+        if "\0" in value or any(unicodedata.category(letter) == "Cs" for letter in value):
+            raise ValueError("has control characters that no file name can have")
+        return value
+
+    @field_validator("identity", "licence")
     @classmethod
     def _printable(cls, value: str) -> str:
         if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in value):
             raise ValueError("has control characters")
         return value
+
+
+def printable(name: str) -> str:
+    """A file's name with control characters written as escapes, so that it can neither break a table nor steer it."""
+    hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return "".join(
+        letter.encode("unicode_escape").decode() if unicodedata.category(letter) in hidden else letter
+        for letter in name
+    )
 
 
 def read_sources_csv(path: Path) -> tuple[SourceRow, ...]:

@@ -278,7 +278,7 @@ def test_what_cannot_be_made_is_told_and_the_rest_is_made(tmp_path: Path, tiny_r
     kinds = [{"kind": "audio/swap"}, {"kind": "video/mouth_warp"}, {"kind": "x/broken", "generator": f"{mine}:Broken"}]
     options = {"broken": ["train-0-0"], "faceless": ["train-1-0"], "refused": 2}
     report = build(tiny_recipe(options, kinds=kinds), tmp_path / "set", options=SERIAL)
-    found = Counter((one.what, one.code) for one in report.refused)
+    found = Counter((one.kind or one.source, one.code) for one in report.refused)
     assert found == {
         ("bad0.mp4", "no_face"): 1, ("bad1.mp4", "no_face"): 1,
         # the broken take, and the one whose donor it was
