@@ -26,7 +26,7 @@ class Desync:
     spec = GeneratorSpec(
         name="audio/desync",
         family="audio",
-        summary="the sound moved by 80, 160 or 320 ms against the picture",
+        summary="the sound moved against the picture, by one of a few grades",
         modalities=("audio",),
         params={"milliseconds": (80, 160, 320)},
     )
