@@ -30,6 +30,39 @@ MEDIA_CODES: dict[str, str] = {
     "internal": "an unexpected error; see the journal",
 }
 
+#: Every way in which a generator's job can end other than "ok". The word goes into tables, so it never changes.
+JOB_CODES: dict[str, str] = {
+    "env_missing": "the generator, its interpreter or its runtime is not installed",
+    "weights_missing": "a file of weights is not there",
+    "hash_mismatch": "a file is not the one that the spec or the plan names",
+    "licence_refused": "a licence is unknown, or the generator's terms were not accepted",
+    "consent_missing": "nobody says that the person shown agreed",
+    "input_unsupported": "the take lacks what this generator needs",
+    "face_not_found": "the generator, or the face tracker before it, found no face",
+    "audio_invalid": "the sound is missing, silent or not finite",
+    "oom": "the memory limit was reached",
+    "timeout": "the time limit was reached",
+    "crashed": "the generator ended with an error",
+    "output_missing": "the generator ended without an output file, whatever its exit code said",
+    "output_corrupt": "the output cannot be decoded to its end, or is black or silent",
+    "output_identical": "the output shows and sounds the same as the input",
+    "av_mismatch": "picture or sound of the output is too short for the clip",
+    "wrote_outside": "the generator wrote, or tried to write, outside its own folder",
+    "secret_printed": "the generator printed a secret of the environment",
+}
+#: A job may end otherwise the next time: it is tried again, and leaves no record.
+RETRY_CODES = frozenset({"oom", "timeout", "crashed"})
+_AS_JOB_CODE = {
+    "missing": "output_missing", "empty": "output_corrupt", "not_media": "output_corrupt",
+    "decode_failed": "output_corrupt", "no_video": "output_corrupt", "unsafe_reference": "output_corrupt",
+    "no_audio": "audio_invalid", "no_face": "face_not_found", "out_of_memory": "oom", "internal": "crashed",
+}  # fmt: skip
+
+
+def job_code(code: str) -> str:
+    """The word of `JOB_CODES` for a code that a job met: the same word, or that of a media file's trouble."""
+    return code if code in JOB_CODES else _AS_JOB_CODE.get(code, "input_unsupported")
+
 
 class CmdfdError(Exception):
     """Base of every error that the suite raises on purpose; its text is meant for the user."""
@@ -54,6 +87,27 @@ class MediaError(CmdfdError):
 
     def __str__(self) -> str:
         return f"{self.path!r}: {self.code}: {self.detail}"
+
+
+class JobError(CmdfdError):
+    """A generator's job that did not end well.
+
+    Args:
+        code: One of `JOB_CODES`.
+        generator: Its name.
+        detail: What was found, in one sentence.
+    """
+
+    def __init__(self, code: str, generator: str, detail: str = "") -> None:
+        if code not in JOB_CODES:
+            raise ValueError(f"unknown job code {code!r}")
+        self.code = code
+        self.generator = generator
+        self.detail = detail or JOB_CODES[code]
+        super().__init__(code, generator, detail)  # positional, so that it survives pickling between processes
+
+    def __str__(self) -> str:
+        return f"{self.generator}: {self.code}: {self.detail}"
 
 
 class MissingExtraError(CmdfdError, ImportError):

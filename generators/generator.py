@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from cmdfd.faces.tracks import FaceTrack
 
 
+#: Families, in the field's words. "pairing" puts genuine sound under a genuine picture to which it does not belong.
+FAMILIES = ("pairing", "lipsync", "talking-head", "reenact", "faceswap", "tts", "vc", "edit", "sham")
+
+
 @dataclass(frozen=True, slots=True)
 class Phone:
     """One spoken sound: IPA label, start and end in seconds."""
@@ -30,18 +34,29 @@ class Phone:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """One spoken word: as written, start and end in seconds."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
 class Speech:
-    """What is known of the speech in a take, where the source knows it (talkers do).
+    """What is known of the speech in a take: from the talkers, or from the user's word times.
 
     Args:
         text: The words.
-        voice: JSON-able description of the synthetic voice, enough to speak other words with it.
-        phones: Spoken sounds in order; times on the take's clock.
+        voice: JSON-able description of the synthetic voice, enough to speak other words with it; empty for people.
+        phones: Spoken sounds in order; times on the take's clock. Empty where only the words are known.
+        words: Words in order; times on the take's clock. Empty where they are unknown.
     """
 
     text: str
     voice: Mapping[str, Any]
     phones: tuple[Phone, ...]
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,13 +91,18 @@ class Job:
 
     Args:
         take: The pristine target.
-        donor: Another pristine take (same person, or a fixed partner in the same split), where the spec asks for one.
+        donor: The take that drives or lends (sound, movement, face), where the spec asks for one: the target itself,
+            another take of the same person, or one of a fixed partner in the same split; see `relation`.
         start: Seconds; where the written clip will begin inside the take. A generator that moves the sound in time
             may use what lies outside the window.
         seconds: Length of the written clip.
         params: The recipe's parameters for this kind.
         rng: The only source of chance.
         ordinal: Rank of the take in its split, for grades that shall be equally frequent.
+        relation: Who the donor is: "self" (the target itself), "same" (same person), "partner", or "" without one.
+        donor_face: The donor's face id, "" without one.
+        donor_voice: The donor's voice id, "" without one.
+        key: Content address of the job, for scratch files; "" in trials.
     """
 
     take: Take
@@ -92,6 +112,10 @@ class Job:
     params: Mapping[str, Any]
     rng: np.random.Generator
     ordinal: int = 0
+    relation: str = ""
+    donor_face: str = ""
+    donor_voice: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +129,8 @@ class Outcome:
         masks: [T, H, W] uint8, 255 where pixels were changed, or None where none were.
         variant: Grade inside the kind, e.g. "80 ms"; "" where there is only one.
         voice_id: Replaces the clip's voice where a voice was changed, else None.
+        face_id: Replaces the clip's face where a face was changed, else None.
+        details: JSON-able facts for the provenance table: what ran, with what, and what was put right afterwards.
     """
 
     take: Take
@@ -113,6 +139,8 @@ class Outcome:
     masks: NDArray[np.uint8] | None = None
     variant: str = ""
     voice_id: str | None = None
+    face_id: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +149,21 @@ class GeneratorSpec:
 
     Args:
         name: e.g. "audio/swap".
-        family: "audio", "video", "splice" or "external".
+        family: One of `FAMILIES`.
         summary: One line for tables.
         modalities: Streams that it changes.
         needs_donor: Whether a job must carry a donor.
         needs_speech: Whether the take must know its words and sounds.
         needs_face: Whether the take must have a face track.
         known_cues: Traces that it is known to leave besides the forgery.
-        licence: Licence of the generator.
+        licence: Licence of the generator's code.
+        output_licence: Terms that its code or weights put on what they make, "" for none; clips inherit them.
         params: Allowed parameter names with their defaults.
+        version: Goes up when the same job would give other bytes; part of every job's address.
+        cost: Processor seconds for a second of video, measured on one core; None if unknown. For estimates.
+        margin: Seconds of the take that it likes to have besides the clip; recordings are cut longer by that.
+        watermark: What it marks its output with, "" for nothing.
+        citation: Paper or project.
     """
 
     name: str
@@ -141,13 +175,26 @@ class GeneratorSpec:
     needs_face: bool = False
     known_cues: tuple[str, ...] = ()
     licence: str = "Apache-2.0"
+    output_licence: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 1
+    cost: float | None = None
+    margin: float = 0.0
+    watermark: str = ""
+    citation: str = ""
 
 
 class Generator(Protocol):
-    """Something that forges. Raise `cmdfd.errors.MediaError` with a code of `MEDIA_CODES` to refuse a job."""
+    """Something that forges. Raise `cmdfd.errors.JobError` with a code of `JOB_CODES` to refuse a job."""
 
     spec: GeneratorSpec
 
     def generate(self, job: Job) -> Outcome:
         """Forge one take; deterministic given `job`."""
+
+    def sham(self, job: Job) -> Outcome:
+        """Do everything that `generate` does to a take, except to forge: the same resampling, blending and coding.
+
+        The outcome has the labels `cmdfd.clip.REAL`, no segments and no masks. What an in-memory generator does not
+        touch needs no pass, so the take itself is a right answer for one that only rearranges.
+        """
