@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import cv2
 import numpy as np
 
-from cmdfd.clip import Labels, Modality, Segment
-from cmdfd.errors import MediaError
+from cmdfd.clip import REAL, Labels, Modality, Segment
+from cmdfd.errors import JobError, MediaError
 from cmdfd.faces.tracks import FaceTrack
 from generators.generator import GeneratorSpec, Job, Outcome, Take
-from generators.video.lips import MouthMover, opening
+from generators.video.face_frame import FaceFrame, opening
+from generators.video.lips import MouthMover
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +27,8 @@ MIN_RANGE = 0.02
 _STILL = 1e-3
 #: A pixel counts as changed from this difference of any channel on; small holes are closed.
 MASK_DIFFERENCE, _CLOSE = 6, 7
+#: A sham moves lips by at most this many pixels, a third of the error of landmarks, at this many swings a second.
+_SHAM_PIXELS, _SHAM_HERTZ = 0.4, 1.3
 #: Openings may exceed the take's own range by this share.
 _OVERSHOOT = 0.1
 
@@ -39,13 +43,15 @@ class MouthWarp:
 
     spec = GeneratorSpec(
         name="video/mouth_warp",
-        family="video",
+        family="lipsync",
         summary="lips warped to the opening of another take",
         modalities=("video",),
         needs_donor=True,
         needs_face=True,
         known_cues=("resampled lower face", "inner mouth of another frame", "rounding of the lips stays"),
         params={},
+        version=2,
+        cost=0.03,
     )
     donor_streams: ClassVar[tuple[str, ...]] = ("track",)
 
@@ -65,7 +71,11 @@ class MouthWarp:
             raise MediaError("unsupported", self.spec.name, "the mouth hardly moves in this take")
         wanted = self.wanted(job, own)
         wanted = np.clip(wanted, max(float(own.min()), 0.0), high + _OVERSHOOT * (high - low))
-        return _forge(job.take, track, own, wanted, _inside(job))
+        return _forge(job.take, track, own, wanted, frames_inside(job))
+
+    def sham(self, job: Job) -> Outcome:
+        """See `sham_of_lips`."""
+        return sham_of_lips(job, self.spec.name)
 
     def wanted(self, job: Job, own: NDArray[np.float64]) -> NDArray[np.float64]:
         """Target opening of every frame, [T]; `own` holds the present ones."""
@@ -89,12 +99,14 @@ class MouthMute(MouthWarp):
 
     spec = GeneratorSpec(
         name="video/mouth_mute",
-        family="video",
+        family="lipsync",
         summary="lips held almost still while the sound goes on",
         modalities=("video",),
         needs_face=True,
         known_cues=("resampled lower face", "rounding of the lips stays"),
         params={"keep": 0.15},
+        version=2,
+        cost=0.03,
     )
     donor_streams: ClassVar[tuple[str, ...]] = ()
 
@@ -107,7 +119,7 @@ class MouthMute(MouthWarp):
         return rest + keep * (own - rest)
 
 
-def _inside(job: Job) -> range:
+def frames_inside(job: Job) -> range:
     """Frames that the written clip may show."""
     first = math.floor(job.start * job.take.fps)
     last = math.ceil((job.start + job.seconds) * job.take.fps) + 1
@@ -117,23 +129,68 @@ def _inside(job: Job) -> range:
 def _forge(
     take: Take, track: FaceTrack, own: NDArray[np.float64], wanted: NDArray[np.float64], inside: range
 ) -> Outcome:
-    frames = take.frames.copy()
+    mover = MouthMover(take.frames, track, inside)
+    moved = reanimated(mover, track, wanted, np.ones(len(own)), inside)
+    forged = Take(moved.frames, take.fps, take.audio, take.sample_rate, moved.track, take.speech)
+    labels = Labels(label=1, audio_label=0, video_label=1, sync_mismatch=1, identity_mismatch=0)
+    return Outcome(forged, labels, (Segment(0.0, take.duration, Modality.VIDEO),), masks=moved.masks)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """Pictures with moved lips [T, H, W, 3], the track that follows them, and what changed [T, H, W]."""
+
+    frames: NDArray[np.uint8]
+    track: FaceTrack
+    masks: NDArray[np.uint8]
+
+
+def reanimated(
+    mover: MouthMover, track: FaceTrack, openings: NDArray[np.float64], widths: NDArray[np.float64], inside: range
+) -> Moved:
+    """Move the lips of every frame inside.
+
+    Args:
+        mover: Of the take's pictures.
+        track: Its points.
+        openings: [T] wanted openings.
+        widths: [T] factors on the mouth's width.
+        inside: Frames to change; those that are wanted as they are stay untouched.
+    """
+    frames, points = mover.frames.copy(), track.points.copy()
     height, width = frames.shape[1:3]
     masks = np.zeros(frames.shape[:3], np.uint8)
-    points = track.points.copy()
-    mover = MouthMover(take.frames, track, inside)
     kernel = np.ones((_CLOSE, _CLOSE), np.uint8)
     for index in inside:
-        if abs(float(wanted[index] - own[index])) < _STILL:
+        if abs(float(openings[index] - mover.openings[index])) < _STILL and abs(float(widths[index]) - 1) < _STILL:
             continue
-        picture, moved = mover.move(index, float(wanted[index]))
+        picture, moved = mover.move(index, float(openings[index]), float(widths[index]))
         frames[index] = picture
         points[index] = moved / np.array([width, height], np.float32)
-        masks[index] = changed(take.frames[index], picture, kernel)
-    forged_track = FaceTrack(track.times, points, track.found, track.backend)
-    forged = Take(frames, take.fps, take.audio, take.sample_rate, forged_track, take.speech)
-    labels = Labels(label=1, audio_label=0, video_label=1, sync_mismatch=1, identity_mismatch=0)
-    return Outcome(forged, labels, (Segment(0.0, take.duration, Modality.VIDEO),), masks=masks)
+        masks[index] = changed(mover.frames[index], picture, kernel)
+    return Moved(frames, FaceTrack(track.times, points, track.found, track.backend), masks)
+
+
+def sham_of_lips(job: Job, generator: str) -> Outcome:
+    """Warp the lower face as every mover of lips does, but nowhere by more than landmarks can tell.
+
+    Lips go to and fro by up to `_SHAM_PIXELS`, slowly and smoothly, so that every pixel there is resampled as in a
+    fake and the mouth says what it said. The track stays: it is not known to that precision.
+
+    Raises:
+        JobError: "face_not_found" without a track.
+    """
+    take, track = job.take, job.take.track
+    if track is None:
+        raise JobError("face_not_found", generator)
+    inside = frames_inside(job)
+    mover = MouthMover(take.frames, track, inside)
+    units = np.array([FaceFrame.of(pixels).unit for pixels in mover.pixels])
+    phase = float(job.rng.uniform(0.0, 2 * np.pi))
+    sway = _SHAM_PIXELS / units * np.sin(phase + 2 * np.pi * _SHAM_HERTZ / take.fps * np.arange(len(units)))
+    wanted = mover.openings + np.where(mover.openings + sway < 0, -sway, sway)
+    moved = reanimated(mover, track, wanted, np.ones(len(units)), inside)
+    return Outcome(replace(take, frames=moved.frames), REAL, ())
 
 
 def changed(before: NDArray[np.uint8], after: NDArray[np.uint8], kernel: NDArray[np.uint8]) -> NDArray[np.uint8]:

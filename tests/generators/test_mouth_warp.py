@@ -1,57 +1,19 @@
 from __future__ import annotations
 
-from typing import Any
-
-import cv2
 import numpy as np
 import pytest
-from tiny_source import make_take
+from drawn_face import INSIDE, big, darkness, forge, job_of
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cmdfd.clip import Labels
-from cmdfd.errors import MediaError
+from cmdfd.clip import REAL, Labels
+from cmdfd.errors import JobError, MediaError
 from cmdfd.faces.tracks import RIGID, FaceTrack
-from generators.generator import Job, Outcome, Take
-from generators.registry import make_generator, resolve_params
-from generators.video.lips import MouthMover, opening
-
-
-def big(name: str, turn: float = 0.0) -> Take:
-    """The tiny talker at 192 pixels, with a dark mouth drawn from its track, turned by `turn` degrees."""
-    small = make_take(name)
-    assert small.track is not None
-    size = 192
-    frames = np.stack([cv2.resize(frame, (size, size)) for frame in make_plain(len(small.frames))])
-    points = small.track.points.astype(np.float64)
-    affine = cv2.getRotationMatrix2D((0.5, 0.5), turn, 1.0)
-    points = points @ affine[:, :2].T + affine[:, 2]
-    for frame, shape in zip(frames, points, strict=True):
-        inner = shape[[60, 61, 62, 63, 64, 65, 66, 67]] * size
-        cv2.fillPoly(frame, [np.rint(shape[48:60] * size).astype(np.int32)], (190, 80, 80))
-        cv2.fillPoly(frame, [np.rint(inner).astype(np.int32)], (25, 15, 15))
-    track = FaceTrack(small.track.times, points.astype(np.float32), small.track.found, "test")
-    return Take(frames, small.fps, small.audio, small.sample_rate, track)
-
-
-def make_plain(n: int) -> np.ndarray:
-    ys, xs = np.mgrid[:64, :64] / 64
-    skin = np.stack([200 + 20 * np.sin(30 * xs), 160 + 20 * np.cos(25 * ys), 140 + 10 * np.sin(20 * (xs + ys))], -1)
-    return np.repeat(skin[None], n, axis=0).astype(np.uint8)
-
-
-def forge(name: str, take: Take, donor: Take | None = None, **params: Any) -> Outcome:
-    job = Job(take, donor, 0.2, 1.0, resolve_params(name, params), np.random.default_rng(0))
-    return make_generator(name).generate(job)
-
-
-def darkness(take: Take) -> np.ndarray:
-    """Opening as the pixels tell it: dark pixels of the mouth, without any landmark of lips."""
-    assert take.track is not None
-    dark = (take.frames.max(axis=-1) < 90).sum(axis=(1, 2)).astype(float)
-    eyes = take.track.points[:, 45] - take.track.points[:, 36]
-    return np.asarray(dark / (np.hypot(*eyes.T) * take.frames.shape[1]) ** 2)
-
-
-INSIDE = slice(5, 30)
+from generators.generator import Take
+from generators.registry import make_generator
+from generators.video.inner_mouth import MIN_INNER, MouthBank
+from generators.video.lip_lines import HALF_GRID, Spread
+from generators.video.lips import MouthMover, mouth_width, opening
 
 
 @pytest.mark.parametrize("turn", [0.0, 17.0])
@@ -146,3 +108,82 @@ def test_what_is_refused() -> None:
         assert caught.value.code == code
     with pytest.raises(MediaError, match="keep must be in"):
         forge("video/mouth_mute", take, keep=1.0)
+
+
+def lips_extent(frame: np.ndarray) -> float:
+    """Width of the red lips in pixels; skin is less red than that."""
+    columns = np.flatnonzero((frame[..., 0].astype(int) - frame[..., 1] > 95).any(axis=0))
+    return float(columns[-1] - columns[0] + 1)
+
+
+@pytest.mark.parametrize("factor", [0.85, 1.15])
+def test_a_mouth_becomes_as_wide_as_asked(factor: float) -> None:
+    take = big("one")
+    assert take.track is not None
+    mover = MouthMover(take.frames, take.track, range(len(take.frames)))
+    index = int(np.argmax(mover.openings))
+    picture, points = mover.move(index, float(mover.openings[index]), factor)
+    assert lips_extent(picture) / lips_extent(take.frames[index]) == pytest.approx(factor, abs=0.05)
+    after = FaceTrack(take.track.times[:1], (points / 192).astype(np.float32)[None], take.track.found[:1], "test")
+    assert mouth_width(after, 1.0)[0] / mouth_width(take.track, 1.0)[index] == pytest.approx(factor, abs=0.01)
+    assert opening(after, 1.0)[0] == pytest.approx(mover.openings[index], abs=1e-3)
+    # nose and above stay, and so do the cheeks' outer parts
+    face = take.track.points[index] * 192
+    changed = np.abs(picture.astype(int) - take.frames[index]).max(axis=-1) > 2
+    assert np.flatnonzero(changed.any(axis=1)).min() > face[33, 1] - 2
+
+
+@given(st.floats(0.8, 1.25), st.floats(-0.7, 0.7), st.floats(0.2, 1.6))
+def test_a_stretch_undone_is_where_it_was(factor: float, u: float, v: float) -> None:
+    spread = Spread(0.02, 0.3, factor, (0.5, 0.8, 1.0, 1.4))
+    height = np.array([v], np.float32)
+    after = spread.after(np.array([u], np.float32), height)
+    assert float(spread.before(after, height)[0]) == pytest.approx(u, abs=1e-5)
+    there = float(after[0])
+    if abs(u - 0.02) >= HALF_GRID or not 0.5 < v < 1.4:
+        assert there == pytest.approx(u, abs=1e-6)
+    if 0.8 <= v <= 1.0 and abs(u - 0.02) <= 0.3:
+        assert there - 0.02 == pytest.approx(factor * (u - 0.02), abs=1e-5)
+
+
+def test_a_bank_of_mouths_gives_back_what_it_stored_and_mixes_between() -> None:
+    take = big("one")
+    assert take.track is not None
+    pixels, openings = take.track.points * np.float32(192), opening(take.track, 1.0)
+    bank = MouthBank(take.frames, pixels, openings, range(len(openings)), 4)
+    assert len(bank.mouths) >= 2 and (np.diff(bank.openings) > 0).all() and bank.openings[0] >= MIN_INNER
+    assert bank.openings[-1] == openings.max()
+    for mouth, width in zip(bank.mouths, bank.openings, strict=True):
+        np.testing.assert_allclose(bank.at(float(width)).image, mouth.image, atol=1e-2)
+    halfway = bank.at(float(bank.openings[:2].mean()))
+    np.testing.assert_allclose(halfway.image, (bank.mouths[0].image + bank.mouths[1].image) / 2, atol=0.1)
+    assert bank.at(9.0).image is not None and np.array_equal(bank.at(9.0).image, bank.mouths[-1].image)
+
+
+@pytest.mark.parametrize("name", ["video/mouth_warp", "video/mouth_mute"])
+def test_a_sham_resamples_and_says_nothing_new(name: str) -> None:
+    take = big("one")
+    donor = big("two") if name == "video/mouth_warp" else None
+    sham = make_generator(name).sham(job_of(name, take, donor))
+    assert sham.labels == REAL and not sham.segments and sham.masks is None and sham.take.track is take.track
+    assert sham.take.audio is take.audio
+    different = (sham.take.frames != take.frames).any(axis=(1, 2, 3))
+    assert different[INSIDE].mean() > 0.8 and not different[35:].any()
+    before, after = darkness(take)[INSIDE], darkness(sham.take)[INSIDE]
+    assert np.corrcoef(before, after)[0, 1] > 0.97 and np.abs(after - before).max() < 0.15 * np.ptp(before)
+    with pytest.raises(JobError) as caught:
+        make_generator(name).sham(job_of(name, Take(take.frames, 25.0, take.audio, 16000), donor))
+    assert caught.value.code == "face_not_found"
+
+
+def test_a_closing_mouth_does_not_frown() -> None:
+    take = big("one")
+    assert take.track is not None
+    mover = MouthMover(take.frames, take.track, range(len(take.frames)))
+    index = int(np.argmax(mover.openings))
+    points = mover.move(index, 0.0)[1]
+    line, corners = points[[62, 66], 1].mean(), points[[48, 54], 1].mean()
+    was = take.track.points[index] * 192
+    # the corners rise along with the closing lips, so the line of the mouth bends less than they left it
+    assert corners < was[[48, 54], 1].mean() - 0.1 * float(mover.openings[index]) * (was[45, 0] - was[36, 0])
+    assert abs(corners - line) < 6
