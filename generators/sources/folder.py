@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -11,13 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from cmdfd.clip import content_id, sha256_file
 from cmdfd.errors import CmdfdError, MediaError, nearest
 from generators.sources.contract import Refused, SourceItem, SourcePlan
-from generators.sources.ingest import IngestSettings, Span, cut, ingest, usable_span
+from generators.sources.ingest import IngestSettings, Span, cut, ingest, sound_seconds, usable_span
 from generators.sources.sources_csv import FILE_NAME, SourceRow, SourcesCsvError, printable, read_sources_csv
+from generators.sources.words_file import WordsFileError, find_words_file, read_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cmdfd.faces.backends import FaceBackend
+    from generators.generator import Word
 
 #: Suffixes by which a file that the ledger does not list is recognised as a recording, to tell that it was left out.
 VIDEO_SUFFIXES = frozenset({
@@ -98,10 +100,14 @@ class _ItemSpec(BaseModel):
     faces: Literal["single", "largest"]
     backend: str
     version: int
+    words: str | None = None
+    words_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
 
 class FolderSource:
     """Implements `generators.sources.contract.Source` for a folder.
+
+    Word times are read from a file beside a recording where there is one; see `generators.sources.words_file`.
 
     Args:
         options: See `FolderOptions`.
@@ -126,7 +132,7 @@ class FolderSource:
             Takes in the order of the ledger, and every recording that cannot be used, with the reason.
 
         Raises:
-            CmdfdError: If the folder or its ledger is missing or wrong, or an identity is open.
+            CmdfdError: If the folder or its ledger is missing or wrong, an identity is open, or word times are wrong.
             NoFaceBackendError: If there are takes but nothing here can find their faces.
         """
         folder = self.options.folder
@@ -137,11 +143,16 @@ class FolderSource:
         items: list[SourceItem] = []
         refused: list[Refused] = []
         seen: dict[str, str] = {}
+        wrong: list[str] = []
         for row in rows:
             try:
                 items += self._takes(row, seen)
             except MediaError as error:
                 refused.append(Refused(printable(row.file), error.code, error.detail))
+            except WordsFileError as error:
+                wrong.append(str(error))
+        if wrong:
+            raise WordsFileError("\n".join(wrong))
         refused += self._unlisted({row.file for row in rows})
         return SourcePlan(tuple(items), tuple(refused))
 
@@ -164,8 +175,23 @@ class FolderSource:
                 f"source folder: planned with {spec.backend!r}, but here faces are found by {backend.label!r}"
             )
         settings = IngestSettings(spec.size, spec.min_seconds, spec.faces)
-        take = ingest(path, Span(spec.start, spec.seconds), backend, settings)
+        take = ingest(path, Span(spec.start, spec.seconds), backend, settings, self._words(path, spec))
         save_take(folder, take)
+
+    def _words(self, path: Path, spec: _ItemSpec) -> tuple[Word, ...]:
+        """The word times that the plan saw.
+
+        Raises:
+            MediaError: "missing" where they are other ones now.
+        """
+        from cmdfd.media.probe import probe
+
+        if spec.words is None:
+            return ()
+        words = self._inside(spec.words)
+        if sha256_file(words) != spec.words_sha256:
+            raise MediaError("missing", spec.words, "the file has changed since the build was planned")
+        return read_words(words, sound_seconds(probe(path)))
 
     def neutral(self) -> Sequence[str]:
         """Installed packages whose versions change the bytes of a take."""
@@ -221,7 +247,8 @@ class FolderSource:
         path = self._inside(row.file)
         if not row.rights.pristine:
             raise MediaError("unsupported", row.file, "not pristine: the ledger says that it is edited or generated")
-        usable = usable_span(probe(path))
+        info = probe(path)
+        usable = usable_span(info)
         spans = cut(usable, options.seconds, options.min_seconds, options.max_takes_per_file)
         if not spans:
             detail = f"{usable.seconds:.2f} s of picture and sound, {options.min_seconds:g} are needed"
@@ -233,10 +260,21 @@ class FolderSource:
         if digest in seen:
             raise MediaError("unsupported", row.file, f"the same bytes as {seen[digest]!r}")
         seen[digest] = row.file
+        words = self._words_beside(row.file, path, sound_seconds(info))
         for number, span in enumerate(spans):
-            yield self._item(row, digest, span, number)
+            yield self._item(row, digest, span, number, words)
 
-    def _item(self, row: SourceRow, digest: str, span: Span, number: int) -> SourceItem:
+    def _words_beside(self, file: str, path: Path, seconds: float) -> dict[str, str]:
+        """Name and content address of a recording's word times, after a check; nothing where there are none."""
+        found = find_words_file(path)
+        if found is None:
+            return {}
+        name = (PurePosixPath(file).parent / found.name).as_posix()
+        inside = self._inside(name)
+        read_words(inside, seconds)
+        return {"words": name, "words_sha256": sha256_file(inside)}
+
+    def _item(self, row: SourceRow, digest: str, span: Span, number: int, words: Mapping[str, str]) -> SourceItem:
         file_id = content_id("file", digest)
         identity = row.identity or f"person-{file_id}"
         spec = _ItemSpec(
@@ -249,6 +287,7 @@ class FolderSource:
             faces=self.options.faces,
             backend=self._backend(row.file).label,
             version=INGEST_VERSION,
+            **words,
         )
         return SourceItem(
             key=f"{file_id}-{number:03d}",
@@ -257,7 +296,7 @@ class FolderSource:
             source_ids=(file_id,),
             split=None,
             rights=row.rights,
-            spec=spec.model_dump(),
+            spec=spec.model_dump(exclude_none=True),
         )
 
     def _unlisted(self, listed: set[str]) -> Iterator[Refused]:

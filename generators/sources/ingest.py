@@ -18,9 +18,10 @@ from cmdfd.faces.crops import TAKE_MARGIN, face_squares
 from cmdfd.faces.linking import FaceRule, main_track
 from cmdfd.faces.tracks import FaceTrack
 from generators.generator import Take
+from generators.sources.words_file import speech_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from cmdfd.faces.backends import FaceBackend
     from cmdfd.media.decode import Audio, Frame, Video
     from cmdfd.media.probe import MediaInfo
+    from generators.generator import Word
 
 FPS = 25.0
 SAMPLE_RATE = 16000
@@ -88,6 +90,14 @@ def usable_span(info: MediaInfo) -> Span:
     return Span(start, min(ends) - start)
 
 
+def sound_seconds(info: MediaInfo) -> float:
+    """Length of a recording's sound as its headers tell, infinite where none does; 0 without sound."""
+    if info.audio is None:
+        return 0.0
+    length = info.audio.duration if info.audio.duration is not None else info.duration
+    return math.inf if length is None else length
+
+
 def cut(usable: Span, seconds: float, min_seconds: float, max_takes: int) -> tuple[Span, ...]:
     """Cut a stretch into takes of whole frames, one after the other from its start.
 
@@ -112,7 +122,7 @@ def _whole_frames(seconds: float) -> float:
     return math.floor(seconds * FPS + 1e-6) / FPS
 
 
-def ingest(path: Path, span: Span, backend: FaceBackend, settings: IngestSettings) -> Take:
+def ingest(path: Path, span: Span, backend: FaceBackend, settings: IngestSettings, words: Sequence[Word] = ()) -> Take:
     """Decode one span of a recording and cut it to its face.
 
     The file is read twice, small for the face and full for the picture, so that no more than one full frame is held
@@ -123,6 +133,7 @@ def ingest(path: Path, span: Span, backend: FaceBackend, settings: IngestSetting
         span: What to take.
         backend: Finds the face.
         settings: See there.
+        words: What is said in the recording, in seconds from the first sample of its sound.
 
     Raises:
         MediaError: `no_face`, `many_faces`, `too_short`, or whatever decoding ends with.
@@ -141,7 +152,8 @@ def ingest(path: Path, span: Span, backend: FaceBackend, settings: IngestSetting
     if len(frames.frames) != len(track.times):
         raise MediaError("decode_failed", path.name, "two passes over the file gave different pictures")
     sound = align_audio(audio, span.start, span.seconds)
-    return Take(frames.frames, FPS, sound, SAMPLE_RATE, track=square.inside(track))
+    speech = speech_of(words, span.start - audio.start, span.seconds)
+    return Take(frames.frames, FPS, sound, SAMPLE_RATE, square.inside(track), speech)
 
 
 def _display_size(path: Path) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from cmdfd.cache import write_atomic
 from cmdfd.errors import MediaError
 from cmdfd.faces.tracks import load_track, save_track
-from generators.generator import Phone, Speech, Take
+from generators.generator import Phone, Speech, Take, Word
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,15 +33,24 @@ class _Phone(BaseModel):
     end: float
 
 
+class _Word(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str
+    start: float
+    end: float
+
+
 class _SpeechFile(BaseModel):
-    """`speech.json`: words and sounds of a take, times in seconds on its clock."""
+    """`speech.json`: words and sounds of a take, times in seconds on its clock. Version 1 has no word times."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     text: str
     voice: dict[str, Any]
     phones: list[_Phone]
+    words: list[_Word] = Field(default_factory=list)
 
 
 class _FactsFile(BaseModel):
@@ -70,7 +79,9 @@ def save_take(folder: Path, take: Take, settings: EncoderSettings | None = None)
         save_track(folder / TRACK, take.track)
     if take.speech is not None:
         phones = [_Phone(**asdict(phone)) for phone in take.speech.phones]
-        _write(folder / SPEECH, _SpeechFile(text=take.speech.text, voice=dict(take.speech.voice), phones=phones))
+        words = [_Word(**asdict(word)) for word in take.speech.words]
+        said = _SpeechFile(text=take.speech.text, voice=dict(take.speech.voice), phones=phones, words=words)
+        _write(folder / SPEECH, said)
     _write(folder / FACTS, _FactsFile(fps=take.fps, sample_rate=take.sample_rate))
 
 
@@ -133,4 +144,5 @@ def _read_speech(path: Path) -> Speech | None:
         data = _SpeechFile.model_validate_json(path.read_text("utf-8"))
     except (ValueError, ValidationError) as error:
         raise MediaError("not_media", path, f"not a take's speech: {error}") from error
-    return Speech(data.text, data.voice, tuple(Phone(one.label, one.start, one.end) for one in data.phones))
+    phones = tuple(Phone(one.label, one.start, one.end) for one in data.phones)
+    return Speech(data.text, data.voice, phones, tuple(Word(one.text, one.start, one.end) for one in data.words))

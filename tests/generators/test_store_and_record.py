@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,13 @@ from tiny_source import make_take
 
 from cmdfd.clip import Modality, Rights, Segment
 from cmdfd.errors import MediaError
-from generators.generator import Phone, Speech, Take
+from generators.generator import Phone, Speech, Take, Word
 from generators.jobs import in_window
 from generators.record import finite, most_restrictive, tool_versions
 from generators.sources.store import load_take, save_take
 
-SPEECH = Speech("Ähm, yes.", {"name": "en", "rate": 160, "more": {"a": [1, None]}}, (Phone("ɛ", 0.1, 0.25),))
+SPEECH = Speech("Ähm, yes.", {"name": "en", "rate": 160, "more": {"a": [1, None]}}, (Phone("ɛ", 0.1, 0.25),),
+                (Word("Ähm", 0.05, 0.4), Word("yes", 0.4, 0.8)))  # fmt: skip
 
 
 def with_speech(take: Take, rate: int = 16000, fps: float = 25.0) -> Take:
@@ -52,6 +54,13 @@ def test_rates_survive_the_container(tmp_path: Path) -> None:
     back = load_take(tmp_path)
     assert back.fps == pytest.approx(30000 / 1001) and back.sample_rate == 22050
     assert back.track is None and back.speech is None
+
+
+def test_speech_without_word_times_is_still_read(tmp_path: Path) -> None:
+    save_take(tmp_path, with_speech(make_take("one")))
+    first = {"schema_version": 1, "text": "old", "voice": {}, "phones": [{"label": "o", "start": 0.1, "end": 0.2}]}
+    (tmp_path / "speech.json").write_text(json.dumps(first))
+    assert load_take(tmp_path, frames=False).speech == Speech("old", {}, (Phone("o", 0.1, 0.2),))
 
 
 @pytest.mark.parametrize("name", ["speech.json", "take.json"])

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from cmdfd.clip import SPLITS, Rights, content_id
 from cmdfd.errors import nearest
-from generators.generator import Phone, Speech, Take
+from generators.generator import Phone, Speech, Take, Word
 from generators.sources.contract import SourceItem, SourcePlan
 from generators.sources.talkers import sound, texts, voices
 from generators.sources.talkers.identity import Identity, draw_identity
@@ -131,6 +131,10 @@ def _shifted(phones: Sequence[Phone], lead: float) -> tuple[Phone, ...]:
     return tuple(Phone(p.label, p.start + lead, p.end + lead) for p in phones)
 
 
+def _shifted_words(words: Sequence[Word], lead: float) -> tuple[Word, ...]:
+    return tuple(Word(word.text, word.start + lead, word.end + lead) for word in words)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Performance:
     """What is said and done in a take, before anything is drawn.
@@ -170,7 +174,8 @@ def perform(item: SourceItem) -> Performance:
     motion = draw_motion(FPS, loudness, _rng(spec, _MOTION))
     lips = lip_tracks(phones, loudness, FPS, _manner(spec, person), _wander(spec, n_frames), _rng(spec, _LIPS))
     described = {**voice, "revoice": dict(revoice_voice(item)), "room": spec.model_dump()}
-    return Performance(Speech(text, described, phones), audio, motion, lips)
+    speech = Speech(text, described, phones, _shifted_words(spoken.words, room.lead))
+    return Performance(speech, audio, motion, lips)
 
 
 def in_room(room: Mapping[str, Any], spoken: NDArray[np.float32]) -> NDArray[np.float32]:

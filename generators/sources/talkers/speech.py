@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import json
 import os
+import re
 import select
 import struct
 import subprocess
@@ -23,11 +24,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cmdfd.errors import CmdfdError, MissingExtraError
-from generators.generator import Phone
+from generators.generator import Phone, Word
 from generators.sources.talkers.speech_server import UTTERANCE_TIMEOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,6 +37,10 @@ SAMPLE_RATE = 16000
 _RESAMPLE = (320, 441)
 #: A label that ends in no sound.
 PAUSE = ""
+#: Marks around a written word that are no part of it.
+_MARKS = '.,;:!?"()[]…'
+#: Event times are whole milliseconds; less is no difference, seconds.
+_SLACK = 5e-4
 
 
 class SpeechError(CmdfdError):
@@ -49,10 +54,13 @@ class Spoken:
     Args:
         samples: [N] float32 mono at 16 kHz, in [-1, 1].
         phones: Sounds in order, times in seconds from the first sample; pauses have the label "".
+        words: Words in order on the same clock, without the pauses around them. Two that are spoken as one
+            ("from the") are one entry.
     """
 
     samples: NDArray[np.float32]
     phones: list[Phone]
+    words: list[Word]
 
     @property
     def duration(self) -> float:
@@ -195,6 +203,45 @@ def _phones(events: list[tuple[float, str]], duration: float) -> list[Phone]:
     return phones
 
 
+def _tokens(text: str, onsets: Sequence[tuple[float, int]]) -> list[tuple[float, str]]:
+    """Onset and wording of every spoken word.
+
+    eSpeak NG tells where in the text a word stands, with two twists: of two words that its dictionary knows as a
+    phrase ("most of"), the second is said to stand inside the first; and two that are spoken as one ("from the")
+    have one onset. Several onsets inside one written word ("25") are one word.
+    """
+    written = [(match.start(), match.end()) for match in re.finditer(r"\S+", text)]
+    places = [sum(start <= position for start, _ in written) - 1 for _, position in onsets]
+    claimed: list[tuple[float, int]] = []
+    for index, ((time_, _), place) in enumerate(zip(onsets, places, strict=True)):
+        last = claimed[-1][1] if claimed else -1
+        following = places[index + 1] if index + 1 < len(places) else len(written)
+        if place <= last and last + 1 < following:
+            claimed.append((time_, last + 1))
+        elif place > last:
+            claimed.append((time_, place))
+    found = []
+    for index, (time_, place) in enumerate(claimed):
+        until = claimed[index + 1][1] if index + 1 < len(claimed) else len(written)
+        wording = (text[start:end].strip(_MARKS) for start, end in written[place:until])
+        found.append((time_, " ".join(word for word in wording if word)))
+    return found
+
+
+def _words(tokens: Sequence[tuple[float, str]], phones: Sequence[Phone], duration: float) -> list[Word]:
+    """Turn onsets into intervals: a word ends where the next begins; pauses at its ends are no part of it."""
+    words: list[Word] = []
+    for index, (start, wording) in enumerate(tokens):
+        end = min(tokens[index + 1][0] if index + 1 < len(tokens) else duration, duration)
+        inside = [phone for phone in phones if phone.label != PAUSE and start - _SLACK <= phone.start < end - _SLACK]
+        if not wording or not inside:
+            continue
+        pauses = [phone for phone in phones if phone.label == PAUSE and phone.start < end and phone.end > start]
+        led = [pause.end for pause in pauses if pause.start <= start + _SLACK and pause.end <= inside[0].start + _SLACK]
+        words.append(Word(wording, max([start, *led]), min(inside[-1].end, end)))
+    return words
+
+
 def speak(text: str, voice: Mapping[str, Any], seed: int) -> Spoken:
     """Say a text.
 
@@ -233,4 +280,5 @@ def speak(text: str, voice: Mapping[str, Any], seed: int) -> Spoken:
     phones = _phones(events, len(samples) / SAMPLE_RATE)
     if all(phone.label == PAUSE for phone in phones):
         raise SpeechError(f"{text[:60]!r}: there is nothing to say in it")
-    return Spoken(samples, phones)
+    onsets = [(float(start), int(position)) for start, position in answer["words"]]
+    return Spoken(samples, phones, _words(_tokens(text, onsets), phones, len(samples) / SAMPLE_RATE))

@@ -7,7 +7,8 @@ gives exactly the bytes of a fresh process.
 
 Protocol: every message is a 4-byte little-endian length and that many bytes. A request is UTF-8 JSON with the keys
 `text`, `voice`, `rate`, `pitch`, `range`, `seed`. An answer is one line of JSON with `error` (null or a sentence),
-`sample_rate` and `events` ([seconds, label] pairs, label "" for a pause), a newline, then int16 samples.
+`sample_rate`, `events` ([seconds, label] pairs, label "" for a pause) and `words` ([seconds, position] pairs, the
+position of a letter in the text, from 0), a newline, then int16 samples.
 The server ends when its standard input closes or when its parent is gone.
 """
 
@@ -32,7 +33,7 @@ MAX_MESSAGE = 1 << 20
 # speak_lib.h of eSpeak NG 1.52
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _INITIALIZE_PHONEME_EVENTS, _INITIALIZE_PHONEME_IPA, _INITIALIZE_DONT_EXIT = 1, 2, 0x8000
-_EVENT_LIST_TERMINATED, _EVENT_END, _EVENT_MSG_TERMINATED, _EVENT_PHONEME = 0, 5, 6, 7
+_EVENT_LIST_TERMINATED, _EVENT_WORD, _EVENT_END, _EVENT_MSG_TERMINATED, _EVENT_PHONEME = 0, 1, 5, 6, 7
 _CHARS_UTF8 = 1
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _VOLUME_PERCENT = 90
@@ -77,6 +78,7 @@ class Engine:
         """Say one text; returns an answer of the protocol."""
         pcm = bytearray()
         events: list[tuple[float, str]] = []
+        words: list[tuple[float, int]] = []
 
         def receive(samples: Any, count: int, pointer: Any) -> int:
             if count > 0:
@@ -89,6 +91,8 @@ class Engine:
                     events.append((event.audio_position / 1000.0, raw.decode("utf-8", "ignore")))
                 elif event.type in {_EVENT_END, _EVENT_MSG_TERMINATED}:
                     events.append((event.audio_position / 1000.0, ""))
+                elif event.type == _EVENT_WORD:
+                    words.append((event.audio_position / 1000.0, event.text_position - 1))
                 index += 1
             return 0
 
@@ -106,11 +110,17 @@ class Engine:
         code = lib.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, 0, 0, _CHARS_UTF8, None, None)
         if code != 0 or lib.espeak_Synchronize() != 0:
             return self.answer(f"the text could not be spoken (code {code})")
-        return self.answer(None, events, bytes(pcm))
+        return self.answer(None, events, words, bytes(pcm))
 
-    def answer(self, error: str | None, events: list[tuple[float, str]] | None = None, pcm: bytes = b"") -> bytes:
+    def answer(
+        self,
+        error: str | None,
+        events: list[tuple[float, str]] | None = None,
+        words: list[tuple[float, int]] | None = None,
+        pcm: bytes = b"",
+    ) -> bytes:
         """Pack an answer."""
-        head = {"error": error, "sample_rate": self.sample_rate, "events": events or []}
+        head = {"error": error, "sample_rate": self.sample_rate, "events": events or [], "words": words or []}
         return json.dumps(head).encode() + b"\n" + pcm
 
 

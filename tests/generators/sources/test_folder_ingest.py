@@ -15,6 +15,7 @@ from cmdfd.errors import MediaError
 from cmdfd.media.encode import write_clip
 from cmdfd.media.probe import AudioInfo, MediaInfo, VideoInfo
 from cmdfd.media.settings import EncoderSettings
+from generators.generator import Word
 from generators.sources.ingest import IngestSettings, Span, cut, ingest, usable_span
 
 FAST = EncoderSettings(preset="ultrafast", crf=16)
@@ -231,7 +232,10 @@ def test_a_sound_that_begins_late_makes_the_take_begin_late(tmp_path: Path) -> N
     early = ingest(path, Span(0.0, 3.0), DotBackend(), IngestSettings(min_seconds=1.0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decode, "read_audio", late)
-        take = ingest(path, Span(0.0, 3.0), DotBackend(), IngestSettings(min_seconds=1.0))
+        words = (Word("one", 0.1, 0.4), Word("two", 1.8, 2.4))
+        take = ingest(path, Span(0.0, 3.0), DotBackend(), IngestSettings(min_seconds=1.0), words)
+    assert early.speech is None and take.speech is not None
+    assert take.speech.words == (Word("one", 0.1, 0.4), Word("two", 1.8, 2.0))  # words count from the sound's start
     assert len(take.frames) == 50  # from .5 to 2.5 s
     assert np.abs(take.audio[:800]).max() > 0.2  # no silence in front
     moved = np.diff(eyes_of(take).mean(axis=(1, 2)))

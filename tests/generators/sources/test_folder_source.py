@@ -17,6 +17,7 @@ from generators.sources.contract import SourceItem
 from generators.sources.folder import FolderSource
 from generators.sources.sources_csv import SourcesCsvError
 from generators.sources.store import load_take
+from generators.sources.words_file import WordsFileError
 
 FAST = EncoderSettings(preset="ultrafast", crf=16)
 
@@ -132,6 +133,58 @@ def test_length_of_takes_can_be_chosen(recordings: Path) -> None:
     short = source(recordings, min_seconds=3.2).plan({}, 0)
     assert [(each.file, each.code) for each in short.refused] == [("anna 1.mp4", "too_short")]
     assert "3.00 s" in short.refused[0].reason
+
+
+# --- word times ----------------------------------------------------------------------------------------------------
+
+WORDS = "word,start,end\nthe,0.5,0.8\nbig,3.6,4.0\nred,4.0,4.4\nboat,7.2,7.8\n"
+
+
+def test_word_times_beside_a_recording_come_to_its_takes(copied: Path, tmp_path: Path) -> None:
+    before = {item.key: dict(item.spec) for item in source(copied).plan({}, 0).items}
+    (copied / "bob.words.csv").write_text(WORDS)
+    (copied / "sub" / "anna_2.mp4.words.json").write_text('[{"word": "yes", "start": 1, "end": 1.5}]')
+    made = source(copied, size=64)
+    items = {item.spec["file"] + str(item.spec["start"]): item for item in made.plan({}, 0).items}
+    assert items["bob.mp43.8"].spec["words"] == "bob.words.csv"
+    assert items["sub/anna_2.mp40.0"].spec["words"] == "sub/anna_2.mp4.words.json"
+    assert "words" not in items["anna 1.mp40.0"].spec
+    # a recording without word times keeps its address
+    assert before[items["anna 1.mp40.0"].key] == {**items["anna 1.mp40.0"].spec, "size": 256}
+    made.materialise(items["bob.mp43.8"], tmp_path)
+    speech = load_take(tmp_path, frames=False).speech
+    assert speech is not None and speech.text == "big red boat" and not speech.phones and not speech.voice
+    assert [(word.text, round(word.start, 6), round(word.end, 6)) for word in speech.words] == [
+        ("big", 0.0, 0.2),  # cut at the take's border
+        ("red", 0.2, 0.6),
+        ("boat", 3.4, 3.8),
+    ]
+
+
+def test_changed_word_times_are_another_item(copied: Path, tmp_path: Path) -> None:
+    (copied / "bob.words.csv").write_text(WORDS)
+    first = next(item for item in source(copied).plan({}, 0).items if item.spec["file"] == "bob.mp4")
+    (copied / "bob.words.csv").write_text(WORDS.replace("red", "blue"))
+    second = next(item for item in source(copied).plan({}, 0).items if item.spec["file"] == "bob.mp4")
+    assert first.key == second.key and first.spec != second.spec
+    with pytest.raises(MediaError, match="has changed since"):
+        source(copied).materialise(first, tmp_path)
+
+
+def test_wrong_word_times_stop_the_plan_and_are_told_all_at_once(copied: Path, tmp_path: Path) -> None:
+    (copied / "bob.words.csv").write_text("word,start,end\nlate,7,99\n")
+    (copied / "anna 1.words.json").write_text("{}")
+    with pytest.raises(WordsFileError) as caught:
+        source(copied).plan({}, 0)
+    told = str(caught.value).splitlines()
+    assert len(told) == 2 and "anna 1.words.json: must be a list" in told[0]
+    assert "bob.words.csv: line 2: ends at 99 s, but the recording's sound has 8.2" in told[1]
+    (copied / "anna 1.words.json").unlink()
+    (tmp_path / "elsewhere.csv").write_text(WORDS)
+    (copied / "bob.words.csv").unlink()
+    (copied / "bob.words.csv").symlink_to(tmp_path / "elsewhere.csv")
+    plan = source(copied).plan({}, 0)
+    assert [(each.file, each.code) for each in plan.refused] == [("bob.mp4", "unsafe_reference")]
 
 
 # --- hostile folders -----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cmdfd.errors import MissingExtraError
-from generators.sources.talkers import speech, speech_server, voices
+from generators.sources.talkers import speech, speech_server, texts, voices
 
 pytest.importorskip("espeakng_loader")
 
@@ -70,6 +70,61 @@ def test_phones_are_in_order_and_inside_the_sound() -> None:
     assert np.abs(inside).max() < 0.1 * np.abs(spoken.samples).max()  # a pause of the phones is a pause of the sound
 
 
+def drawn_words(seed: int) -> tuple[str, speech.Spoken]:
+    rng = np.random.default_rng(seed)
+    cast, split = "ab"[seed % 2], ("train", "validation", "test")[seed % 3]
+    text = " ".join(texts.draw_sentences(cast, split, 4, rng))
+    voice = voices.draw_voice(cast, split, ("male", "female")[seed // 2 % 2], rng)
+    return text, speech.speak(text, voice, seed)
+
+
+def test_words_are_those_of_the_text_in_order() -> None:
+    joined = 0
+    for seed in range(16):
+        text, spoken = drawn_words(seed)
+        assert " ".join(word.text for word in spoken.words) == text.replace(".", "")
+        joined += sum(" " in word.text for word in spoken.words)
+        ends = [0.0, *(word.end for word in spoken.words)]
+        for before, word in zip(ends, spoken.words, strict=False):
+            assert before <= word.start < word.end <= spoken.duration + 1e-9
+        # every sound belongs to exactly one word, every pause to none but the short breaks inside words
+        for phone in spoken.phones:
+            middle = (phone.start + phone.end) / 2
+            holders = sum(word.start <= middle < word.end for word in spoken.words)
+            assert holders == 1 if phone.label else holders == 0 or phone.end - phone.start < 0.08
+    assert joined < 16  # "on the" is spoken as one
+
+
+def test_words_are_heard_where_they_are_said_to_be() -> None:
+    """Against the sound alone: energy inside words, silence in the pauses between them."""
+    inside, between = [], []
+    for seed in range(12):
+        _, spoken = drawn_words(seed)
+        power = np.convolve(np.square(spoken.samples), np.ones(160) / 160, "same")
+        loud = np.percentile(power, 95)
+        for word, following in zip(spoken.words, spoken.words[1:], strict=False):
+            inside.append(power[int(word.start * 16000) : int(word.end * 16000)].max() / loud)
+            if following.start - word.end > 0.1:
+                between.append(
+                    power[int((word.end + 0.04) * 16000) : int((following.start - 0.02) * 16000)].mean() / loud
+                )
+    assert np.percentile(inside, 2) > 0.1 and len(between) > 20
+    assert np.percentile(between, 90) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Most of the maps.", ["Most", "of", "the", "maps"]),
+        ("From the old town!", ["From the", "old", "town"]),
+        ("Café, naïve (yes).", ["Café", "naïve", "yes"]),
+        ("25 maps", ["25", "maps"]),
+    ],
+)
+def test_phrases_letters_and_figures(text: str, expected: list[str]) -> None:
+    assert [word.text for word in speech.speak(text, PLAIN, 0).words] == expected
+
+
 def test_same_bytes_in_every_process_and_order() -> None:
     """State of eSpeak NG would carry over from one call to the next."""
     here = digests([0, 1, 2])
@@ -106,6 +161,7 @@ def test_hostile_text_neither_hangs_nor_crashes(text: str) -> None:
         return
     assert np.isfinite(spoken.samples).all()
     assert all(p.end > p.start for p in spoken.phones)
+    assert all(w.text and w.end > w.start for w in spoken.words)
 
 
 def test_lost_server_is_replaced() -> None:

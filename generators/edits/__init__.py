@@ -1,0 +1,1 @@
+"""Partial fakes: edit lists over words, and the splices that carry them out."""
