@@ -1,0 +1,1 @@
+"""One runner for generators that a user has installed, and one TOML spec for each."""

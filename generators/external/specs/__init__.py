@@ -1,0 +1,1 @@
+"""Specs of known generators, one TOML file each."""
