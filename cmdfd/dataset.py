@@ -48,7 +48,9 @@ __all__ = [
     "write_tables",
 ]
 
-FORMAT_VERSION = 1
+#: 2: provenance names the job of every clip.
+FORMAT_VERSION = 2
+_READABLE = (1, 2)
 BUILD_FILE = "build.json"
 #: The Hub refuses folders of more than 10 000 entries; its advice is fewer.
 FILES_PER_FOLDER = 1000
@@ -339,9 +341,10 @@ def _read_build(folder: Path) -> BuildFile:
         raise DatasetError(f"{folder}: no data set here (there is no {BUILD_FILE}); see python -m generators.build")
     try:
         data = json.loads(path.read_text("utf-8"))
-        if isinstance(data, dict) and data.get("format_version") != FORMAT_VERSION:
+        if isinstance(data, dict) and data.get("format_version") not in _READABLE:
             raise DatasetError(
-                f"{path}: format version {data.get('format_version')!r}; this program reads {FORMAT_VERSION}"
+                f"{path}: format version {data.get('format_version')!r}; this program reads "
+                f"{' and '.join(map(str, _READABLE))}"
             )
         return BuildFile.model_validate(data)
     except (ValueError, ValidationError) as error:

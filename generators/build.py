@@ -7,30 +7,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmdfd.errors import MEDIA_CODES, CmdfdError
-from cmdfd.tables import REFUSED
+from cmdfd.errors import CmdfdError
 from cmdfd.work import EXECUTORS
-from generators.builder import (
-    DEFAULT_TIMEOUT,
-    BuildOptions,
-    BuildReport,
-    Progress,
-    build,
-    resolve_recipe,
-    silent,
-)  # fmt: skip
+from generators.builder import build, resolve_recipe
+from generators.options import DEFAULT_TIMEOUT, BuildOptions, BuildReport, Progress, silent
+from generators.show import STEPS, show_plan, show_report, table, write_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tqdm import tqdm
 
-    from generators.plan import BuildPlan
+    from generators.recipe import Recipe
 
 __all__ = ["BuildOptions", "BuildReport", "Progress", "build", "main", "resolve_recipe", "silent"]
-
-_STEPS = {"takes": "pristine takes", "clips": "real and fake clips", "tables": "tables and audit"}
-_MAX_REASONS = 40
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +57,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--world-size", type=int, default=1, metavar="N", help="number of shards (default: %(default)s)")
     add("--keep-work", action="store_true", help="keep pristine takes and records in DIR/.work")
     add("--overwrite", action="store_true", help="replace another data set in DIR")
-    add("--dry-run", action="store_true", help="plan and print, make nothing")
+    add("--prune", action="store_true", help="remove clips of DIR that the recipe does not plan any more")
+    add("--retry-failed", action="store_true", help="try again what failed in a finished set")
+    add("--skip-missing", action="store_true", help="build although generators are not installed, without their clips")
+    add(
+        "--override-rights",
+        default="",
+        metavar="REASON",
+        help="forge recordings of unknown licence or consent; the reason is recorded in the set",
+    )
+    add("--dry-run", action="store_true", help="plan and print with counts, disk and time, make nothing")
+    add("--plan", type=Path, metavar="FILE", help="with --dry-run: write the whole plan as JSON lines")
     add("--list", action="store_true", help="list recipes, generators and sources")
     return parser
 
@@ -80,7 +80,7 @@ def _list() -> int:
     generators = {name: made.spec.summary for name, made in GENERATORS.load_all()}
     sources = {name: SOURCES.reference(name) for name in SOURCES.names()}
     for title, rows in (("recipe", builtin_recipes()), ("generator", generators), ("source", sources)):
-        _table([title, "what it is"], [[name, text] for name, text in rows.items()])
+        table([title, "what it is"], [[name, text] for name, text in rows.items()])
     return 0
 
 
@@ -97,6 +97,10 @@ def _run(named: argparse.Namespace) -> int:
         world_size=named.world_size,
         keep_work=named.keep_work,
         overwrite=named.overwrite,
+        prune=named.prune,
+        retry_failed=named.retry_failed,
+        skip_missing=named.skip_missing,
+        rights_override=named.override_rights,
     )
     recipe = resolve_recipe(
         named.recipe,
@@ -106,16 +110,25 @@ def _run(named: argparse.Namespace) -> int:
         identity_per_file=named.identity_per_file,
     )
     if named.dry_run:
-        from generators.plan import make_plan
-
-        return _print_plan(make_plan(recipe, options.limit))
+        return _dry_run(recipe, options, named.plan)
     out = named.out if named.out is not None else Path("data") / recipe.name
     bars = _Bars()
     try:
         report = build(recipe, out, progress=bars, options=options)
     finally:
         bars.close()
-    return _print_report(report)
+    return show_report(report)
+
+
+def _dry_run(recipe: Recipe, options: BuildOptions, file: Path | None) -> int:
+    from generators.estimate import estimate
+    from generators.missing import missing_generators
+    from generators.plan import make_plan
+
+    plan = make_plan(recipe, options.limit, options.rights_override)
+    if file is not None:
+        write_plan(plan, file)
+    return show_plan(plan, estimate(plan, options.workers), missing_generators(plan))
 
 
 class _Bars:
@@ -132,7 +145,7 @@ class _Bars:
 
             self.close()
             self._step = step
-            self._bar = tqdm(total=total, desc=_STEPS.get(step, step), disable=None, unit="", dynamic_ncols=True)
+            self._bar = tqdm(total=total, desc=STEPS.get(step, step), disable=None, unit="", dynamic_ncols=True)
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
 
@@ -141,81 +154,6 @@ class _Bars:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for index, name in enumerate(header):
-        table.add_column(name, justify="left" if index == 0 or isinstance(rows[0][index], str) else "right")
-    for row in rows:
-        table.add_row(*(escape(str(cell)) for cell in row))
-    Console().print(table)
-
-
-def _counts_table(counts: Mapping[str, Mapping[str, int]], title: str) -> None:
-    splits = list(counts)
-    kinds = sorted({kind for split in splits for kind in counts[split]}, key=lambda kind: (kind != "real", kind))
-    rows: list[list[object]] = [
-        [kind, *(counts[split].get(kind, 0) for split in splits), sum(counts[s].get(kind, 0) for s in splits)]
-        for kind in kinds
-    ]
-    per_split = [sum(counts[split].values()) for split in splits]
-    rows.append(["all", *per_split, sum(per_split)])
-    _table(["kind", *splits, "all"], rows, title)
-
-
-def _print_plan(plan: BuildPlan) -> int:
-    _counts_table(plan.counts(), f"{plan.recipe.name}: planned, nothing was made")
-    if plan.refused:
-        rows = [[one.file, one.code, one.reason] for one in plan.refused[:_MAX_REASONS]]
-        _table(["refused file", "code", "reason"], rows)
-    return 0
-
-
-def _refused_table(report: BuildReport) -> None:
-    """What was not made: whole files by name, single kinds by kind."""
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for one in report.refused:
-        found.setdefault((one.source, one.code, one.reason), []).append(one.kind or "all")
-    grouped: dict[tuple[str, str, str], int] = {}
-    for (source, code, reason), kinds in found.items():
-        whole = "all" in kinds or "real" in kinds
-        key = (source if whole else ", ".join(sorted(set(kinds))), code, reason)
-        grouped[key] = grouped.get(key, 0) + (1 if whole else len(kinds))
-    rows: list[list[object]] = [[n, *key] for key, n in sorted(grouped.items(), key=lambda pair: -pair[1])]
-    if not rows:
-        rows = [[n, "", code, MEDIA_CODES.get(code, "")] for code, n in report.refused_codes.items()]
-    _table(["not made", "what", "code", "reason"], rows[:_MAX_REASONS])
-    more = f"{len(rows) - _MAX_REASONS} more lines, and all" if len(rows) > _MAX_REASONS else "All"
-    sys.stdout.write(f"{more} of them one by one: {report.out / REFUSED}\n")
-
-
-def _print_report(report: BuildReport) -> int:
-    write = sys.stdout.write
-    if report.remaining:
-        write(f"{report.remaining} takes of other ranks are still to be made; the last rank writes the tables.\n")
-        return 0
-    state = "was finished before" if report.finished_before else "built"
-    _counts_table(report.counts, f"{report.name}: {state}, {report.out}")
-    if report.refused_codes:
-        _refused_table(report)
-    if report.audit is not None:
-        write(f"Audit: {report.audit['status']}.\n")
-        for sentence in list(report.audit["sentences"])[:5]:
-            write(f"  {sentence}\n")
-    if not report.finished_before:
-        parts = ", ".join(f"{_STEPS.get(step, step)} {seconds:.1f} s" for step, seconds in report.seconds.items())
-        write(f"Time: {parts}.\n")
-    splits = [split for split in ("train", "validation", "test") if split in report.counts]
-    if "test" in splits:
-        write(f"Next: python -m benchmarks.run --detector mds --report-on {report.out}:test\n")
-    else:
-        write(f"Next: python -m benchmarks.run --detector mds --train-on {report.out}\n")
-    return 0 if report.passed else 1
 
 
 if __name__ == "__main__":

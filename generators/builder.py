@@ -8,113 +8,45 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from cmdfd.clip import content_id
+from cmdfd.clip import REAL_KIND, content_id
 from cmdfd.dataset import BUILD_FILE, Dataset
 from cmdfd.errors import CmdfdError
 from cmdfd.work import OK, Executor, WorkItem, WorkPlan, WorkResult, open_executor, read_record
-from generators.finish import RefusedClip, audit, gather, write_set
+from generators.finish import audit, gather, write_set
+from generators.folders import DATA_SHEET, JOURNAL, SHEETS, WORK
+from generators.jobs import clips_payload, read_job
+from generators.journal import forget_failures, item_entry, job_entry, job_ids
+from generators.missing import missing_generators, refuse_missing
+from generators.options import BuildOptions, BuildReport, Progress, silent
 from generators.recipe import Recipe, load_recipe
-from generators.workspace import JOURNAL, WORK, claim, lock, refuse_foreign, remove_work
+from generators.registry import make_generator
+from generators.throughput import kind_times
+from generators.workspace import Claim, claim, is_finished, lock, refuse_foreign, remove_work
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TextIO
+
     from cmdfd.dataset import BuildFile
-    from generators.plan import BuildPlan
+    from generators.plan import BuildPlan, PlannedTake
     from generators.sources.contract import SourceItem
-
-#: Called with the step's name, how many of its items are done, and how many there are.
-Progress = Callable[[str, int, int], None]
-
-#: Seconds that one take may need; rendering one, the slowest step, takes a few.
-DEFAULT_TIMEOUT = 300.0
-
 
 #: Clips of a user's recordings, where no other length is asked for: many corpora cut their sentences to 3 s (GRID),
 #: and the sound must have room to be shifted.
 FOLDER_SECONDS = 2.4
+#: Goes up when a take in the work area holds more than before; version 2 has the times of words.
+TAKE_FORMAT = 2
 #: Recordings give takes this much longer than a clip, for the draw of the window and shifts of the sound.
 MARGIN_SECONDS = 0.8
-
-
-def silent(step: str, done: int, total: int) -> None:
-    """A `Progress` that tells nobody."""
-
-
-@dataclass(frozen=True, slots=True)
-class BuildReport:
-    """How a build ended.
-
-    Args:
-        name: Name of the set.
-        out: Its folder.
-        counts: split -> kind -> clips.
-        refused_codes: Code of `cmdfd.errors.MEDIA_CODES` -> clips or files that were not made.
-        refused: The same one by one; empty for a set that was finished before.
-        audit: Summary of the gate with its `status`, or None where it did not run.
-        seconds: Wall time by step.
-        finished_before: Whether nothing was to be done.
-        remaining: Takes that other ranks still have to make; the set is not finished until it is 0.
-    """
-
-    name: str
-    out: Path
-    counts: Mapping[str, Mapping[str, int]]
-    refused_codes: Mapping[str, int]
-    refused: tuple[RefusedClip, ...] = ()
-    audit: Mapping[str, Any] | None = None
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    finished_before: bool = False
-    remaining: int = 0
-
-    @property
-    def passed(self) -> bool:
-        """Whether the set is finished and the gate, where it ran, found no leak; a set too small to test passes."""
-        return self.remaining == 0 and (self.audit is None or self.audit["status"] != "failed")
-
-
-@dataclass(frozen=True, slots=True)
-class BuildOptions:
-    """How to build. Only `limit`, `seconds` and `identity_per_file` change what comes out.
-
-    Args:
-        workers: Worker processes.
-        executor: One of `cmdfd.work.EXECUTORS`.
-        timeout: Seconds that one take may need.
-        memory_bytes: Address space of a worker, or None.
-        limit: At most so many components in each split.
-        seconds: See `resolve_recipe`.
-        identity_per_file: See `resolve_recipe`.
-        rank: Which shard of the work to do.
-        world_size: Number of shards.
-        keep_work: Leave the work area (pristine takes, records) when finished.
-        overwrite: Remove another data set that lies in the folder.
-    """
-
-    workers: int = 2
-    executor: str = "local"
-    timeout: float | None = DEFAULT_TIMEOUT
-    memory_bytes: int | None = None
-    limit: int | None = None
-    seconds: float | None = None
-    identity_per_file: bool = False
-    rank: int = 0
-    world_size: int = 1
-    keep_work: bool = False
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.rank < self.world_size:
-            raise CmdfdError(f"--rank must be in 0 ... world size - 1, got {self.rank} of {self.world_size}")
 
 
 def resolve_recipe(
@@ -147,7 +79,8 @@ def resolve_recipe(
         if not Path(sources).is_dir():
             raise CmdfdError(f"--sources {str(sources)!r}: there is no such folder")
         options: dict[str, Any] = {"folder": str(Path(sources).resolve()), "min_seconds": seconds}
-        options["seconds"] = seconds + MARGIN_SECONDS
+        margins = [make_generator(kind.made_by).spec.margin for kind in found.kinds]
+        options["seconds"] = seconds + max([MARGIN_SECONDS, *margins])
         if identity_per_file:
             options["identity_per_file"] = True
         changes |= {"source": {"kind": "folder", "options": options}, "splits": {}}
@@ -172,7 +105,7 @@ def build(
     progress: Progress = silent,
     options: BuildOptions | None = None,
 ) -> BuildReport:
-    """Build a data set, go on with a killed build, or find it finished.
+    """Build a data set, go on with a killed build, change a finished one, or find it finished.
 
     Args:
         recipe: A recipe, the name of a built-in one, or a YAML file.
@@ -188,7 +121,8 @@ def build(
         What was made. A failed audit gate is no error here; see `BuildReport.passed`.
 
     Raises:
-        CmdfdError: If the recipe, the source or the folder cannot be used, or another build is writing there.
+        CmdfdError: If the recipe, the source or the folder cannot be used, a generator is not installed, or another
+            build is writing there.
     """
     from generators.plan import make_plan
 
@@ -203,14 +137,53 @@ def build(
     )
     refuse_foreign(out)
     began = time.perf_counter()
-    plan = make_plan(resolved, chosen.limit)
-    spent = {"plan": time.perf_counter() - began}
+    plan = make_plan(resolved, chosen.limit, chosen.rights_override)
+    _refuse_hopeless(plan)
+    run = _Run(plan, out, chosen, progress, {"plan": time.perf_counter() - began})
     with lock(out / WORK / f"rank-{chosen.rank}-of-{chosen.world_size}.lock"):
-        finished = claim(out, plan.recipe_hash, overwrite=chosen.overwrite)
-        report = _found(finished, out, spent) if finished else _Run(plan, out, chosen, progress, spent).all()
-        if not report.remaining and not chosen.keep_work:
-            remove_work(out)
+        missing = missing_generators(plan)
+        if missing and not chosen.skip_missing and not is_finished(out, plan.recipe_hash):
+            refuse_missing(missing)
+        how = Claim(chosen.overwrite, chosen.prune, chosen.retry_failed, tuple(missing))
+        finished = claim(out, plan, run.jobs, how)
+        report = _found(finished, out, run.seconds) if finished else run.all()
+        if not report.remaining:
+            report = replace(report, sheets=sheets_of(out, progress))
+            if not chosen.keep_work:
+                remove_work(out)
     return report
+
+
+def sheets_of(out: Path, progress: Progress = silent) -> tuple[Path, ...]:
+    """Contact sheet and data sheet of a finished set, drawn where a build was stopped before them."""
+    folder = out / SHEETS
+    if not (folder / DATA_SHEET).is_file():
+        from generators.sheets import write_contact_sheet, write_data_sheet
+
+        progress("sheets", 0, 1)
+        dataset = Dataset.open(out)
+        write_contact_sheet(dataset, folder)
+        write_data_sheet(dataset, folder / DATA_SHEET)  # last: it tells that all are there
+        progress("sheets", 1, 1)
+    return (*sorted(folder.glob("*.png")), folder / DATA_SHEET)
+
+
+def _refuse_hopeless(plan: BuildPlan) -> None:
+    """Refuse a plan without a single fake, which it takes an open right to have.
+
+    Raises:
+        CmdfdError: Naming the commonest reason and the fix.
+    """
+    fakes = [clip for take in plan.takes for clip in take.clips if not clip.slot.sham and clip.slot.kind != REAL_KIND]
+    reasons = Counter(clip.refused for clip in fakes if clip.refused is not None)
+    if reasons and sum(reasons.values()) == len(fakes):
+        (code, reason), n = reasons.most_common(1)[0]
+        fix = ""
+        if code in ("licence_refused", "consent_missing"):
+            fix = (
+                "; state licence and consent in sources.csv, or give a reason with --override-rights, which is recorded"
+            )
+        raise CmdfdError(f"not a single fake may be made: {n} clips: {code}: {reason}{fix}")
 
 
 def _found(build_file: BuildFile, out: Path, seconds: Mapping[str, float]) -> BuildReport:
@@ -237,53 +210,79 @@ class _Run:
         self.seconds = seconds
         self.work = out / WORK
         self.versions = tool_versions(plan.code_packages)
-        self.context = {"work": str(self.work.resolve()), "out": str(out.resolve())}
+        self.jobs = job_ids(plan, self.versions)
+        self.context = {
+            "work": str(self.work.resolve()),
+            "out": str(out.resolve()),
+            "rights_override": plan.rights_override,
+        }
+        self.made_now: list[Mapping[str, Any]] = []
 
     def all(self) -> BuildReport:
         """Every step of this rank, and the tables if it is the last one."""
-        if self.options.world_size == 1:  # what a killed run left half made; other ranks may be at work here
-            shutil.rmtree(self.work / "tmp", ignore_errors=True)
-        mine = self.plan.takes[self.options.rank :: self.options.world_size]
-        lenders = (take.donor for take in mine if take.donor is not None)
-        needed = {item.key for item in (*(take.item for take in mine), *lenders)}
-        limits = (self.options.timeout, self.options.memory_bytes)
+        if self.options.world_size == 1:  # other ranks may be at work here
+            shutil.rmtree(self.work / "tmp", ignore_errors=True)  # what a killed run left half made
+            forget_failures(self.work / "records" / "clips")
+        results = self._recorded()
+        kept = sum(len(result.value["jobs"]) for result in results.values())
+        open_takes = [take for take in self.plan.takes if take.item.key not in results and _any_clip(take)]
+        share = {take.item.key for take in self.plan.takes[self.options.rank :: self.options.world_size]}
+        mine = [take for take in open_takes if take.item.key in share]
+        needed = {key for take in mine for key in (take.item.key, *take.donors)}
+        limits = (self._timeout(), self.options.memory_bytes)
         with open_executor(self.options.executor, self.options.workers, *limits) as executor:
-            takes = self._step(executor, "takes", self._take_plan(), needed)
-            clips = self._step(executor, "clips", self._clip_plan(takes), {take.item.key for take in mine})
-        results = self._results(takes, clips)
-        remaining = len(self.plan.takes) - len(results)
+            takes = self._step(executor, "takes", self._take_plan(open_takes), needed)
+            clips = self._step(executor, "clips", self._clip_plan(open_takes, takes), {t.item.key for t in mine})
+        results |= self._results(open_takes, takes, clips)
+        remaining = sum(_any_clip(take) and take.item.key not in results for take in self.plan.takes)
         if remaining and not (self.out / BUILD_FILE).is_file():
             name = self.plan.recipe.name
             return BuildReport(name, self.out, {}, {}, seconds=self.seconds, remaining=remaining)
         with lock(self.work / "tables.lock", wait=True):
             if (self.out / BUILD_FILE).is_file():  # another rank was faster
                 return _found(Dataset.open(self.out).build, self.out, self.seconds)
-            return self._finish(results)
+            return replace(self._finish(results), kept=kept)
 
-    def _take_plan(self) -> WorkPlan:
+    def _recorded(self) -> dict[str, WorkResult]:
+        """Takes all of whose jobs are done, as if they had been made now."""
+        found = {}
+        for take in self.plan.takes:
+            jobs = [self.jobs[clip.id] for clip in take.clips if clip.refused is None]
+            records = [read_job(self.work, self.out, job) for job in jobs]
+            if jobs and all(records):
+                found[take.item.key] = WorkResult(take.item.key, OK, {"jobs": records}, "", 0.0, reused=True)
+        return found
+
+    def _timeout(self) -> float | None:
+        """Seconds for one take: the user's, and what the external generators among its clips may take."""
+        if self.options.timeout is None:
+            return None
+        names = [clip.slot.generator for take in self.plan.takes[:1] for clip in take.clips]
+        return self.options.timeout + sum(getattr(make_generator(name), "timeout", 0.0) for name in names)
+
+    def _take_plan(self, open_takes: Sequence[PlannedTake]) -> WorkPlan:
         source = self.plan.recipe.source.model_dump(mode="json")
-        items: dict[str, SourceItem] = {take.item.key: take.item for take in self.plan.takes}
+        items: dict[str, SourceItem] = {}
+        for take in open_takes:
+            items |= {take.item.key: take.item, **take.donors}
         work = []
-        for key, item in items.items():
+        for key, item in sorted(items.items()):
             described = asdict(item)
             # The folder's name carries its content address, so a take of other versions is never mistaken for it.
-            address = content_id("take", source, described, self.versions, length=12)
+            address = content_id("take", TAKE_FORMAT, source, described, self.versions, length=12)
             payload = {"source": source, "item": described, "folder": f"{key}-{address}"}
             work.append(WorkItem.of(key, payload, self.versions))
         return WorkPlan("generators.jobs:materialise", tuple(work), self.context)
 
-    def _clip_plan(self, takes: Mapping[str, WorkResult]) -> WorkPlan:
-        """Work for every take whose own fate and whose donor's are known."""
-        from generators.jobs import clips_payload
-
+    def _clip_plan(self, open_takes: Sequence[PlannedTake], takes: Mapping[str, WorkResult]) -> WorkPlan:
+        """Work for every take whose own fate and whose donors' are known."""
         made = {key: result.value for key, result in takes.items() if result.status == OK}
         recipe = self.plan.recipe
         harmonise = recipe.harmonise.model_dump(mode="json")
-        salt = (self.plan.recipe_hash, self.versions)
         work = [
-            WorkItem.of(take.item.key, clips_payload(take, made, harmonise, recipe.seed), salt)
-            for take in self.plan.takes
-            if take.item.key in made and (take.donor is None or take.donor.key in takes)
+            WorkItem.of(take.item.key, clips_payload(take, made, harmonise, recipe.seed, self.jobs))
+            for take in open_takes
+            if take.item.key in made and all(key in takes for key in take.donors)
         ]
         return WorkPlan("generators.jobs:make_clips", tuple(work), self.context)
 
@@ -301,16 +300,25 @@ class _Run:
                 found[result.key] = result
                 done += 1
                 if not result.reused:
-                    journal.write(json.dumps(_entry(step, result), ensure_ascii=False) + "\n")
-                    journal.flush()
+                    self._write(journal, step, result)
                 self.progress(step, done, len(own.items))
         self.seconds[step] = time.perf_counter() - began
         return found
 
-    def _results(self, takes: Mapping[str, WorkResult], clips: Mapping[str, WorkResult]) -> dict[str, WorkResult]:
-        """What became of every take of the plan, as far as it is known."""
+    def _write(self, journal: TextIO, step: str, result: WorkResult) -> None:
+        """Append what happened, the single jobs of a take included."""
+        jobs = result.value["jobs"] if step == "clips" and result.value is not None else []
+        self.made_now += jobs
+        for entry in (*(job_entry(result.key, job) for job in jobs), item_entry(step, result)):
+            journal.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        journal.flush()
+
+    def _results(
+        self, open_takes: Sequence[PlannedTake], takes: Mapping[str, WorkResult], clips: Mapping[str, WorkResult]
+    ) -> dict[str, WorkResult]:
+        """What became of the takes that had something to be made, as far as it is known."""
         found = {}
-        for take in self.plan.takes:
+        for take in open_takes:
             key = take.item.key
             if key in clips:
                 found[key] = clips[key]
@@ -322,6 +330,7 @@ class _Run:
         began = time.perf_counter()
         recipe = self.plan.recipe
         self.progress("tables", 0, 1)
+        shutil.rmtree(self.out / SHEETS, ignore_errors=True)  # of the set that it was before
         made = gather(self.plan, results)
         both = {clip.labels.label for clip in made.clips} >= {0, 1}
         summary = audit(made, recipe.audit.draws, recipe.seed) if recipe.audit.gate and both else None
@@ -336,18 +345,9 @@ class _Run:
             made.refused,
             summary,
             self.seconds,
+            throughput=kind_times(self.made_now, recipe.harmonise.seconds),
         )
 
 
-def _entry(step: str, result: WorkResult) -> dict[str, Any]:
-    return {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "host": platform.node(),
-        "step": step,
-        "key": result.key,
-        "status": result.status,
-        "detail": result.detail,
-        "seconds": round(result.seconds, 4),
-        "cpu_seconds": round(result.cpu_seconds, 4),
-        "peak_bytes": result.peak_bytes,
-    }
+def _any_clip(take: PlannedTake) -> bool:
+    return any(clip.refused is None for clip in take.clips)

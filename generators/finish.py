@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.cache import write_atomic
-from cmdfd.clip import SPLITS, Clip
+from cmdfd.clip import REAL_KIND, SPLITS, Clip
 from cmdfd.dataset import BUILD_FILE, FORMAT_VERSION, BuildFile, media_files
 from cmdfd.errors import CmdfdError
 from cmdfd.splits import Identity, components
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cmdfd.work import WorkResult
-    from generators.plan import BuildPlan
+    from generators.plan import BuildPlan, PlannedTake, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ class RefusedClip:
     Args:
         source: The file, or the take that it would have been made from.
         kind: Kind of clip; "" for a whole file.
-        code: One of `cmdfd.errors.MEDIA_CODES`.
+        code: One of `cmdfd.errors.MEDIA_CODES` where the recording or the whole take is to blame, of `JOB_CODES` where
+            the clip is.
         reason: In words.
     """
 
@@ -72,17 +73,33 @@ def gather(plan: BuildPlan, results: Mapping[str, WorkResult]) -> Made:
     provenance: list[dict[str, Any]] = []
     stages: list[dict[str, Any]] = []
     for take in plan.takes:
-        result = results[take.item.key]
         name = printable(str(take.item.spec.get("file", take.item.key)))
+        refused += [RefusedClip(name, _kind(clip.slot), *clip.refused) for clip in take.clips if clip.refused]
+        result = results.get(take.item.key)
+        if result is None:  # none of its clips was to be made
+            continue
         if result.value is None:
             reason = result.detail.strip().splitlines()[-1] if result.detail.strip() else result.status
-            refused += [RefusedClip(name, clip.kind, result.status, reason) for clip in take.clips]
+            wanted = [clip for clip in take.clips if clip.refused is None]
+            refused += [RefusedClip(name, _kind(clip.slot), result.status, reason) for clip in wanted]
             continue
-        clips += [clip_of(row["split"], row) for row in result.value["clips"]]
-        refused += [RefusedClip(name, one["kind"], one["code"], one["reason"]) for one in result.value["refused"]]
-        provenance += result.value["provenance"]
-        stages += result.value["stages"]
+        for slot, job in zip(_made_slots(take), result.value["jobs"], strict=True):
+            if job["refused"] is not None:
+                refused.append(RefusedClip(name, _kind(slot), job["refused"]["code"], job["refused"]["reason"]))
+                continue
+            clips.append(clip_of(job["clip"]["split"], job["clip"]))
+            provenance.append(job["provenance"])
+            stages += job["stages"]
     return Made(tuple(with_components(clips)), tuple(refused), tuple(provenance), tuple(stages))
+
+
+def _made_slots(take: PlannedTake) -> list[Slot]:
+    return [clip.slot for clip in take.clips if clip.refused is None]
+
+
+def _kind(slot: Slot) -> str:
+    """What a refused clip is called: its kind, and whether it was to be the sham of that."""
+    return f"sham of {slot.kind}" if slot.sham and slot.kind != REAL_KIND else slot.kind
 
 
 def with_components(clips: Sequence[Clip]) -> list[Clip]:
@@ -146,6 +163,7 @@ def write_set(
         refused=dict(sorted(Counter(one.code for one in made.refused).items())),
         withheld=list(recipe.withheld),
         audit=dict(summary) if summary is not None else None,
+        notes=notes_of(plan),
     )
     _sweep(out, made.clips)
     write_tables(out, made.clips, recipe.withheld)
@@ -158,6 +176,13 @@ def write_set(
     write_table(out / REFUSED, [asdict(one) for one in made.refused], schema(REFUSED_COLUMNS))
     write_atomic(out / BUILD_FILE, build.to_json().encode())
     return build
+
+
+def notes_of(plan: BuildPlan) -> list[str]:
+    """What a reader of the set must know."""
+    if not plan.rights_override:
+        return []
+    return [f"fakes were made of recordings of unknown licence or consent; reason given: {plan.rights_override}"]
 
 
 def counts(clips: Iterable[Clip]) -> dict[str, dict[str, int]]:

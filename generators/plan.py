@@ -1,28 +1,29 @@
-"""From a recipe to a list of clips: who gets which split, who lends whom a voice, and what every clip is called."""
+"""From a recipe to a list of clips: who gets which split, who drives whom, and what every clip is called."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from cmdfd.clip import REAL_KIND, SPLITS, content_id
 from cmdfd.dataset import ClipPaths, clip_paths
 from cmdfd.errors import CmdfdError
 from cmdfd.splits import Identity, assign, components
+from generators.chance import stream
+from generators.pairing import all_donors
+from generators.record import most_restrictive, rights_problem
 from generators.registry import make_generator, resolve_params
 from generators.sources.registry import make_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from generators.pairing import Donor, Donors
     from generators.recipe import KindRecipe, Recipe
     from generators.sources.contract import Refused, SourceItem
 
 #: Bumped when the build makes other bytes of the same recipe.
-CODE_VERSION = 2
-SAME, PARTNER = "same", "partner"
+CODE_VERSION = 3
 _SUFFIX = {"mp4": ".mp4", "mov": ".mov"}
 
 
@@ -30,9 +31,30 @@ class PlanError(CmdfdError):
     """A recipe that its source cannot serve."""
 
 
-def stream(*parts: Any) -> np.random.Generator:
-    """The random stream of a thing: a pure function of its names, so that no draw depends on any other."""
-    return np.random.default_rng(int(content_id(*parts, length=32), 16))
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One clip that every take gets: a real one, a fake, or a real that passes a generator's sham.
+
+    Args:
+        kind: The recipe's kind, "real" for the plain real clip.
+        generator: Registry name.
+        index: Which of the kind's clips of a take.
+        sham: Whether the generator shall not forge.
+        driver: Whose sound, movement or face is used.
+        labels: Labels that replace the generator's.
+    """
+
+    kind: str
+    generator: str
+    index: int
+    sham: bool = False
+    driver: str = "other"
+    labels: Mapping[str, int | None] = field(default_factory=dict)
+
+    @property
+    def recorded(self) -> str:
+        """Kind in the tables: a sham is a real clip."""
+        return REAL_KIND if self.sham else self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +62,22 @@ class PlannedClip:
     """One clip that shall be made.
 
     Args:
-        id: Opaque id.
-        kind: "real" or the recipe's name of the fake kind.
-        generator: Registry name.
-        params: Its parameters, defaults included.
-        index: Which of `per_take`.
+        id: Opaque id: the first digits of `address`.
+        address: Content address of everything that the recipe and the source say of the clip.
+        slot: What it is.
+        params: The generator's parameters, defaults included.
         paths: Where its files go.
+        donor: Who drives it, or None.
+        refused: Code and reason, where it is not to be made.
     """
 
     id: str
-    kind: str
-    generator: str
+    address: str
+    slot: Slot
     params: Mapping[str, Any]
-    index: int
     paths: ClipPaths
+    donor: Donor | None = None
+    refused: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +89,24 @@ class PlannedTake:
 
     Args:
         item: The source's item, its split filled in.
-        donor: Item that lends voice or movement, or None.
-        relation: "same" (another take of the same person), "partner", or "" without a donor.
         place: In [0, 1): where among the possible starts the written window begins.
         crf: Quality of the encoded picture.
         ordinal: Rank of the take in its split.
-        clips: What is made.
+        clips: What is made, and what is refused.
     """
 
     item: SourceItem
-    donor: SourceItem | None
-    relation: str
     place: float
     crf: int
     ordinal: int
     clips: tuple[PlannedClip, ...]
+
+    @property
+    def donors(self) -> dict[str, SourceItem]:
+        """Takes of others that are needed, by key."""
+        found = {clip.donor.item.key: clip.donor.item for clip in self.clips if clip.donor and not clip.refused}
+        found.pop(self.item.key, None)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +119,7 @@ class BuildPlan:
         refused: Files that the source could not use.
         recipe_hash: Content address of the data set.
         code_packages: Packages whose versions change the bytes.
+        rights_override: Why fakes are made of takes without licence or consent; "" where that was not asked for.
     """
 
     recipe: Recipe
@@ -99,29 +127,34 @@ class BuildPlan:
     refused: tuple[Refused, ...]
     recipe_hash: str
     code_packages: tuple[str, ...]
+    rights_override: str = ""
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Planned clips: split -> kind -> number."""
+        """Planned clips that are not refused: split -> kind -> number."""
         found: dict[str, dict[str, int]] = {}
         for take in self.takes:
             kinds = found.setdefault(take.item.split or "", {})
             for clip in take.clips:
-                kinds[clip.kind] = kinds.get(clip.kind, 0) + 1
+                if clip.refused is None:
+                    kinds[clip.slot.recorded] = kinds.get(clip.slot.recorded, 0) + 1
         return {split: found[split] for split in SPLITS if split in found}
 
 
-def make_plan(recipe: Recipe, limit: int | None = None) -> BuildPlan:
+def make_plan(recipe: Recipe, limit: int | None = None, rights_override: str = "") -> BuildPlan:
     """Plan a build; the same on every machine for the same recipe and source.
 
     Args:
         recipe: What shall be built.
         limit: At most so many components (people who share nothing) in each split, or None.
+        rights_override: Why fakes may be made of takes whose licence or consent is unknown; "" refuses them.
 
     Raises:
         PlanError: If the source has nothing usable, or puts one person into two splits.
         CmdfdError: For unknown sources, generators or parameters.
     """
     params = {kind.kind: resolve_params(kind.made_by, kind.params) for kind in recipe.kinds}
+    for name in recipe.real.through:
+        make_generator(name)
     source = make_source(recipe.source.kind, recipe.source.options)
     found = source.plan({str(name): options for name, options in recipe.splits.items()}, recipe.seed)
     if not found.items:
@@ -131,17 +164,10 @@ def make_plan(recipe: Recipe, limit: int | None = None) -> BuildPlan:
         raise PlanError(f"source {recipe.source.kind!r} gives one key to several takes")
     shares = {str(name): share for name, share in recipe.fractions.items()}
     items = limited(with_splits(found.items, shares, recipe.seed), limit)
-    donors = pair_donors(items, recipe.seed) if _any_donor(recipe.kinds) else {}
-    paths = _paths(recipe, items)
-    ordinals = _ordinals(items)
-    takes = tuple(_planned(recipe, item, donors.get(item.key), params, paths, ordinals[item.key]) for item in items)
+    takes = _with_paths(recipe, _Planner(recipe, params, items, rights_override).takes())
     described = [[item.key, item.split, dict(item.spec), list(item.source_ids)] for item in items]
-    recipe_hash = content_id("build", CODE_VERSION, recipe.hash, described, params, length=32)
-    return BuildPlan(recipe, takes, found.refused, recipe_hash, tuple(source.neutral()))
-
-
-def _any_donor(kinds: Iterable[KindRecipe]) -> bool:
-    return any(make_generator(kind.made_by).spec.needs_donor for kind in kinds)
+    recipe_hash = content_id("build", CODE_VERSION, recipe.hash, described, params, rights_override, length=32)
+    return BuildPlan(recipe, takes, found.refused, recipe_hash, tuple(source.neutral()), rights_override)
 
 
 def identity_of(item: SourceItem) -> Identity:
@@ -188,57 +214,92 @@ def limited(items: Sequence[SourceItem], limit: int | None) -> tuple[SourceItem,
     return tuple(result)
 
 
-def pair_donors(items: Sequence[SourceItem], seed: int) -> dict[str, tuple[SourceItem, str]]:
-    """Who lends voice or movement to whom.
+class _Planner:
+    """Plans the takes of one recipe."""
 
-    Another take of the same person where there is one (the next, round about). Those with a single take are paired
-    off inside their split, each the other's donor, so that no more than two people become one component. One that
-    is left over has no donor.
+    def __init__(
+        self,
+        recipe: Recipe,
+        params: Mapping[str, Mapping[str, Any]],
+        items: Sequence[SourceItem],
+        rights_override: str,
+    ) -> None:
+        self.recipe, self.params, self.items, self.rights_override = recipe, params, items, rights_override
+        needing = {kind.driver for kind in recipe.kinds if make_generator(kind.made_by).spec.needs_donor}
+        self.donors: Donors = all_donors(items, set(needing), recipe.seed)
+        self.ordinals = _ordinals(items)
 
-    Returns:
-        Take's key to its donor and their relation.
-    """
-    people: dict[tuple[str, str], list[SourceItem]] = {}
-    for item in items:
-        people.setdefault((item.split or "", item.face_id or f"\0{item.key}"), []).append(item)
-    found: dict[str, tuple[SourceItem, str]] = {}
-    single: dict[str, list[SourceItem]] = {}
-    for (split, _), takes in sorted(people.items()):
-        if len(takes) == 1:
-            single.setdefault(split, []).append(takes[0])
-        for index, item in enumerate(takes if len(takes) > 1 else []):
-            found[item.key] = (takes[(index + 1) % len(takes)], SAME)
-    for split, lone in single.items():
-        order = stream("partners", seed, split).permutation(len(lone))
-        for first, second in zip(order[::2], order[1::2], strict=False):
-            found[lone[first].key] = (lone[second], PARTNER)
-            found[lone[second].key] = (lone[first], PARTNER)
-    return found
+    def takes(self) -> tuple[PlannedTake, ...]:
+        return tuple(self._take(item) for item in self.items)
+
+    def _take(self, item: SourceItem) -> PlannedTake:
+        rng = stream("window", self.recipe.seed, item.key)
+        place = float(rng.random())
+        low, high = self.recipe.harmonise.crf
+        crf = int(rng.integers(low, high + 1))
+        ordinal = self.ordinals[item.key]
+        clips = tuple(self._clip(item, slot, ordinal) for slot in self._slots(ordinal))
+        return PlannedTake(item, place, crf, ordinal, clips)
+
+    def _slots(self, ordinal: int) -> list[Slot]:
+        """The clips of a take, the plain real one first."""
+        through = self.recipe.real.through
+        real = Slot(REAL_KIND, through[ordinal % len(through)], 0, sham=True) if through else Slot(REAL_KIND, "sham", 0)
+        found = [real]
+        for kind in self.recipe.kinds:
+            found += [self._of(kind, index) for index in range(kind.per_take)]
+            found += [replace(self._of(kind, index), sham=True, labels={}) for index in range(kind.shams)]
+        return found
+
+    @staticmethod
+    def _of(kind: KindRecipe, index: int) -> Slot:
+        labels = {str(name): value for name, value in kind.labels.items()}
+        return Slot(kind.kind, kind.made_by, index, driver=kind.driver, labels=labels)
+
+    def _clip(self, item: SourceItem, slot: Slot, ordinal: int) -> PlannedClip:
+        spec = make_generator(slot.generator).spec
+        # a plain real clip borrows nothing, and a sham only where its generator cannot do without
+        plain_real = slot.kind == REAL_KIND
+        donor = self.donors.of(item, slot.driver) if spec.needs_donor and not plain_real else None  # type: ignore[arg-type]
+        params = self.params.get(slot.kind) or resolve_params(slot.generator, {})
+        recipe = self.recipe
+        described = {
+            "take": [item.key, item.split, dict(item.spec), list(item.source_ids)],
+            "donor": [donor.item.key, dict(donor.item.spec), donor.relation] if donor else None,
+            "slot": [slot.kind, slot.index, slot.sham, dict(slot.labels)],
+            "generator": [slot.generator, spec.version, dict(params)],
+            "ordinal": 0 if plain_real else ordinal,
+            "harmonise": recipe.harmonise.model_dump(mode="json"),
+        }
+        address = content_id("clip", CODE_VERSION, recipe.source.kind, recipe.seed, described, length=64)
+        paths = clip_paths(item.split or "", address[:16], 0, _SUFFIX[recipe.harmonise.container])
+        refused = self._refused(item, slot, donor, needs_donor=spec.needs_donor and not plain_real)
+        return PlannedClip(address[:16], address, slot, params, paths, donor, refused)
+
+    def _refused(
+        self, item: SourceItem, slot: Slot, donor: Donor | None, *, needs_donor: bool
+    ) -> tuple[str, str] | None:
+        if needs_donor and donor is None:
+            return "input_unsupported", "there is no other take of this person and no partner in its split"
+        if slot.recorded == REAL_KIND or self.rights_override:
+            return None
+        return rights_problem(most_restrictive([item.rights, *([donor.item.rights] if donor else [])]))
 
 
-def _slots(recipe: Recipe) -> list[tuple[str, str, int]]:
-    """Kind, generator and index of every clip of a take, the real one first."""
-    fakes = [(kind.kind, kind.made_by, index) for kind in recipe.kinds for index in range(kind.per_take)]
-    return [(REAL_KIND, "sham", 0), *fakes]
-
-
-def _clip_id(recipe: Recipe, item: SourceItem, kind: str, index: int) -> str:
-    return content_id("clip", recipe.hash, item.key, dict(item.spec), kind, index)
-
-
-def _paths(recipe: Recipe, items: Sequence[SourceItem]) -> dict[str, ClipPaths]:
-    """Places by clip id: the rank among the sorted ids of a split, which tells nothing about the class."""
+def _with_paths(recipe: Recipe, takes: Sequence[PlannedTake]) -> tuple[PlannedTake, ...]:
+    """Fill in the places: the rank among the sorted ids of a split, which tells nothing about the class."""
     ids: dict[str, list[str]] = {}
-    for item in items:
-        ids.setdefault(item.split or "", []).extend(
-            _clip_id(recipe, item, kind, index) for kind, _, index in _slots(recipe)
-        )
+    for take in takes:
+        ids.setdefault(take.item.split or "", []).extend(clip.id for clip in take.clips)
     suffix = _SUFFIX[recipe.harmonise.container]
-    return {
+    paths = {
         clip_id: clip_paths(split, clip_id, rank, suffix)
         for split, names in ids.items()
         for rank, clip_id in enumerate(sorted(names))
     }
+    return tuple(
+        replace(take, clips=tuple(replace(clip, paths=paths[clip.id]) for clip in take.clips)) for take in takes
+    )
 
 
 def _ordinals(items: Sequence[SourceItem]) -> dict[str, int]:
@@ -247,23 +308,3 @@ def _ordinals(items: Sequence[SourceItem]) -> dict[str, int]:
     for item in items:
         by_split.setdefault(item.split, []).append(item.key)
     return {key: rank for keys in by_split.values() for rank, key in enumerate(sorted(keys))}
-
-
-def _planned(
-    recipe: Recipe,
-    item: SourceItem,
-    donor: tuple[SourceItem, str] | None,
-    params: Mapping[str, Mapping[str, Any]],
-    paths: Mapping[str, ClipPaths],
-    ordinal: int,
-) -> PlannedTake:
-    rng = stream("window", recipe.seed, item.key)
-    place = float(rng.random())
-    low, high = recipe.harmonise.crf
-    crf = int(rng.integers(low, high + 1))
-    clips = []
-    for kind, generator, index in _slots(recipe):
-        clip_id = _clip_id(recipe, item, kind, index)
-        clips.append(PlannedClip(clip_id, kind, generator, params.get(kind, {}), index, paths[clip_id]))
-    lender, relation = donor or (None, "")
-    return PlannedTake(item, lender, relation, place, crf, ordinal, tuple(clips))

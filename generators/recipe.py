@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
     from cmdfd.media.harmonise import HarmoniseSettings
 
-SCHEMA_VERSION = 1
+#: 2: `driver`, `labels` and `shams` of a kind, and `real`. Recipes of version 1 mean the same as ever.
+SCHEMA_VERSION = 2
 #: A recipe is a page of text; more is a mistake or an attack (anchors that grow without end).
 _MAX_BYTES = 1 << 20
 Split = Literal["train", "validation", "test"]
+#: Who drives or lends: the take itself, the fixed partner, or another take of the same person (else a partner).
+Driver = Literal["self", "cross", "other"]
+LabelName = Literal["audio_label", "video_label", "sync_mismatch", "identity_mismatch"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
@@ -53,13 +57,22 @@ class KindRecipe(_Part):
         kind: Name in tables and results, e.g. "audio/swap-partial".
         generator: The generator that makes it; the kind's name if None.
         params: The generator's parameters.
+        driver: Where sound, movement or face come from: "self" (the take itself), "cross" (a fixed partner; partners
+            are neighbours and drive each other, the same pairs for every kind), or "other" (another take of the
+            same person, or a partner where there is none).
+        labels: Labels that replace what the generator says, where a convention differs; null is unknown.
         per_take: How many are made of every take.
+        shams: Reals that are made of every take by the same steps without forging (null edits of an "edit"), 0 for
+            none. Their kind is "real"; their variant tells the kind.
     """
 
     kind: str = Field(pattern=r"^[a-z0-9][a-z0-9._/-]{0,63}$")
     generator: str | None = None
     params: dict[str, Any] = Field(default_factory=dict)
+    driver: Driver = "other"
+    labels: dict[LabelName, Literal[0, 1] | None] = Field(default_factory=dict)
     per_take: int = Field(default=1, ge=1, le=100)
+    shams: int = Field(default=0, ge=0, le=100)
 
     @property
     def made_by(self) -> str:
@@ -102,6 +115,17 @@ class HarmoniseRecipe(_Part):
         return HarmoniseSettings(**self.model_dump())
 
 
+class RealRecipe(_Part):
+    """The real clips.
+
+    Args:
+        through: Generators whose sham the real clips pass, each equally often, so that they have as many generations
+            of coding behind them as the fakes; empty for none, which is right for generators in memory.
+    """
+
+    through: list[str] = Field(default_factory=list)
+
+
 class AuditRecipe(_Part):
     """The audit gate after the build."""
 
@@ -121,12 +145,13 @@ class Recipe(_Part):
         splits: What the source shall deliver for each split (the source knows the keys).
         fractions: Shares of clips, where the source leaves the splits open.
         kinds: The fakes.
+        real: The real clips.
         harmonise: The common stage.
         audit: The gate.
         withheld: Splits whose labels stay at home.
     """
 
-    schema_version: Literal[1]
+    schema_version: Literal[1, 2]
     name: Name
     summary: str = ""
     seed: int = Field(default=0, ge=0, lt=2**32)
@@ -134,6 +159,7 @@ class Recipe(_Part):
     splits: dict[Split, dict[str, Any]] = Field(default_factory=dict)
     fractions: dict[Split, float] = Field(default_factory=lambda: dict(DEFAULT_FRACTIONS))  # type: ignore[arg-type]
     kinds: list[KindRecipe] = Field(min_length=1)
+    real: RealRecipe = RealRecipe()
     harmonise: HarmoniseRecipe = HarmoniseRecipe()
     audit: AuditRecipe = AuditRecipe()
     withheld: list[Split] = Field(default_factory=list)
@@ -264,5 +290,6 @@ def _explain(error: Any) -> str:
 def _fields(place: Sequence[Any]) -> list[str]:
     parts: dict[str, type[BaseModel]] = {
         "source": SourceRecipe, "kinds": KindRecipe, "harmonise": HarmoniseRecipe, "audit": AuditRecipe,
+        "real": RealRecipe,
     }  # fmt: skip
     return list((parts.get(str(place[0]), Recipe) if place else Recipe).model_fields)

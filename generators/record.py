@@ -25,10 +25,12 @@ CONSENT_ORDER = ("synthetic", "given", "public-figure", "unknown")
 #: Packages whose versions may change the bytes of any clip.
 CODE_PACKAGES = ("cmdfd", "av", "numpy", "opencv-python-headless", "pyloudnorm", "scipy")
 PROVENANCE_COLUMNS = {
-    "id": "string", "split": "string", "sha256": "string", "kind": "string", "generator": "string",
-    "generator_licence": "string", "params": "string", "seed": "int64", "take": "string", "start": "double",
-    "crf": "int32", "parents": "parents", "operations": "strings", "known_cues": "strings", "versions": "string",
-    "licence": "string", "consent": "string", "pristine": "bool", "recipe_hash": "string",
+    "id": "string", "job": "string", "split": "string", "sha256": "string", "raw_sha256": "string", "kind": "string",
+    "generator": "string", "generator_version": "int32", "generator_licence": "string", "output_licence": "string",
+    "params": "string", "seed": "int64", "take": "string", "index": "int32", "relation": "string", "start": "double",
+    "crf": "int32", "parents": "parents", "operations": "strings", "known_cues": "strings", "watermark": "string",
+    "details": "string", "transcript": "string", "versions": "string", "licence": "string", "consent": "string",
+    "pristine": "bool", "rights_override": "string", "recipe_hash": "string",
 }  # fmt: skip
 #: Files and planned clips that were not made, one row each.
 REFUSED_COLUMNS = {"source": "string", "kind": "string", "code": "string", "reason": "string"}
@@ -58,6 +60,18 @@ def _licence_rank(licence: str) -> int:
 
 def _consent_rank(consent: str) -> int:
     return CONSENT_ORDER.index(consent) if consent in CONSENT_ORDER else len(CONSENT_ORDER)
+
+
+def rights_problem(rights: Rights) -> tuple[str, str] | None:
+    """Why nothing may be forged from a source: a code of `cmdfd.errors.JOB_CODES` and a sentence, or None.
+
+    A synthetic speaker needs no consent. "unclear" licences and unknown consent are refused.
+    """
+    if rights.licence in ("", UNCLEAR):
+        return "licence_refused", "the licence of the recording is not known"
+    if rights.consent not in CONSENT_ORDER or rights.consent == "unknown":
+        return "consent_missing", "nobody says that the person shown agreed to being forged"
+    return None
 
 
 def tool_versions(packages: Iterable[str] = ()) -> dict[str, str]:

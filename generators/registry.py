@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.errors import CmdfdError, nearest
@@ -21,21 +22,73 @@ GENERATORS = Registry(
         "audio/swap": "generators.audio.swap:Swap",
         "audio/desync": "generators.audio.desync:Desync",
         "audio/revoice": "generators.audio.revoice:Revoice",
+        "audio/voice_change": "generators.audio.voice_change:VoiceChange",
+        "audio/tts": "generators.audio.tts:CoquiSpeech",
+        "audio/tts_clone": "generators.audio.tts:CoquiClone",
+        "audio/vc": "generators.audio.vc:CoquiConversion",
         "video/mouth_warp": "generators.video.mouth_warp:MouthWarp",
         "video/mouth_mute": "generators.video.mouth_warp:MouthMute",
+        "video/lip_warp": "generators.video.lip_warp:LipWarp",
+        "video/rewrite": "generators.video.rewrite:VideoRewrite",
+        "video/face_swap": "generators.video.face_swap:FaceSwap",
+        "video/still_warp": "generators.video.still_warp:StillWarp",
+        "video/still_bank": "generators.video.still_bank:StillBank",
+        "video/freeze": "generators.video.hold:Freeze",
+        "video/loop": "generators.video.hold:Loop",
+        "edit/partial": "generators.edits.partial:PartialEdit",
+        "edit/own": "generators.edits.partial:OwnEdit",
     },
 )
 
 
-@lru_cache(maxsize=32)
 def make_generator(name: str) -> Generator:
-    """Construct a generator by registry name, "pkg.mod:Class" or "path/to/file.py:Class".
+    """Construct a generator; the same one again for the same name.
+
+    Args:
+        name: Registry name, "pkg.mod:Class", "path/to/file.py:Class", "external/ID", or "path/to/spec.toml".
 
     Raises:
         CmdfdError: For an unknown generator, with the nearest right one.
     """
+    from generators.external.catalogue import is_external
+    from generators.external.installed import config_path
+
+    if not is_external(name):
+        return _in_process(name)
+    # what the user installs in the meantime counts at once, also in a process that lives on
+    return _external(name, *(_stamp(path) for path in (config_path(), Path(name))))
+
+
+@lru_cache(maxsize=64)
+def _in_process(name: str) -> Generator:
     made: Generator = GENERATORS.load(name)()
     return made
+
+
+@lru_cache(maxsize=64)
+def _external(name: str, config: str, spec: str) -> Generator:
+    from generators.external.adapter import external
+
+    made: Generator = external(name)
+    return made
+
+
+def _stamp(path: Path) -> str:
+    try:
+        found = path.stat()
+    except OSError:
+        return f"{path}: absent"
+    return f"{path}: {found.st_mtime_ns} {found.st_size}"
+
+
+def make_sham(name: str) -> Generator:
+    """A generator whose `sham` is asked for; one that has none, as plug-ins may, changes nothing there."""
+    generator = make_generator(name)
+    if hasattr(generator, "sham"):
+        return generator
+    from generators.sham import Sham
+
+    return Sham()
 
 
 def resolve_params(name: str, params: Mapping[str, Any]) -> dict[str, Any]:

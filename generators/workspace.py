@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cmdfd.cache import write_atomic
@@ -13,12 +14,32 @@ from cmdfd.clip import SPLITS
 from cmdfd.dataset import BUILD_FILE, BuildFile, Dataset
 from cmdfd.errors import CmdfdError
 from cmdfd.tables import LABELS, METADATA, PROVENANCE, REFUSED, STAGES
+from generators.folders import JOURNAL, MARKER, SHEETS, WORK
+from generators.update import adopt, any_done, compare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-WORK, JOURNAL, MARKER = ".work", "journal.jsonl", "plan.json"
+    from generators.plan import BuildPlan
+    from generators.update import Change
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What may happen to a data set that lies in a build's folder.
+
+    Args:
+        overwrite: Remove it first.
+        prune: Remove those of its clips that are not planned any more.
+        retry: Go through a finished set again, for jobs that failed.
+        missing: Generators that are not installed here.
+    """
+
+    overwrite: bool = False
+    prune: bool = False
+    retry: bool = False
+    missing: tuple[str, ...] = ()
 
 
 def refuse_foreign(out: Path) -> None:
@@ -34,36 +55,58 @@ def refuse_foreign(out: Path) -> None:
         raise CmdfdError(f"{out} is not empty and holds no data set; choose another folder with --out")
 
 
-def claim(out: Path, recipe_hash: str, *, overwrite: bool) -> BuildFile | None:
+def claim(out: Path, plan: BuildPlan, jobs: Mapping[str, str], how: Claim) -> BuildFile | None:
     """Prepare a folder for a build; call it under the lock.
+
+    A finished or unfinished build of which the plan keeps clips is gone on with: what is the same stays, what changed
+    is made anew.
 
     Args:
         out: The folder.
-        recipe_hash: Of the build that shall go there.
-        overwrite: Remove another data set, or this one, first.
+        plan: What shall be there.
+        jobs: Job id by clip id.
+        how: What may happen to what is there.
 
     Returns:
         What is finished there already, or None where there is work to do.
 
     Raises:
-        CmdfdError: If another data set lies there and `overwrite` is False.
+        CmdfdError: If another data set lies there, or clips of this one would go, and `how` does not allow it.
     """
     marker = out / WORK / MARKER
-    if (out / BUILD_FILE).is_file():
-        found = Dataset.open(out).build
-        if found.recipe_hash == recipe_hash and not overwrite:
-            return found
-        there = f"holds the data set {found.name!r}, made from another recipe, source, seed or limit"
-    elif marker.is_file() and _marked(marker) != recipe_hash:
-        there = "holds an unfinished build of another recipe, source, seed or limit"
-    else:
-        there = ""
-    if there and not overwrite:
-        raise CmdfdError(f"{out} {there}; choose another folder with --out, or replace it with --overwrite")
-    if overwrite:
+    there = ""
+    if how.overwrite:
         remove_set(out)
-    write_atomic(marker, json.dumps({"recipe_hash": recipe_hash}).encode())
+    elif (out / BUILD_FILE).is_file():
+        dataset = Dataset.open(out)
+        if dataset.build.recipe_hash == plan.recipe_hash and not how.retry:
+            return dataset.build
+        change = compare(dataset, plan, jobs, how.missing)
+        there = _why_not(dataset, change, how)
+        if not there:
+            adopt(dataset, out / WORK, change, plan, jobs)
+    elif marker.is_file() and _marked(marker) != plan.recipe_hash and not any_done(out / WORK, out, jobs):
+        there = "holds an unfinished build of another recipe, source, seed or limit"
+    if there:
+        raise CmdfdError(f"{out} {there}; choose another folder with --out, or replace it with --overwrite")
+    write_atomic(marker, json.dumps({"recipe_hash": plan.recipe_hash}).encode())
     return None
+
+
+def is_finished(out: Path, recipe_hash: str) -> bool:
+    """Whether this very data set lies finished in a folder."""
+    return (out / BUILD_FILE).is_file() and Dataset.open(out).build.recipe_hash == recipe_hash
+
+
+def _why_not(found: Dataset, change: Change, how: Claim) -> str:
+    """Why a finished set must not be changed into the plan; "" if it may."""
+    same = f"holds the data set {found.name!r}, made from another recipe, source, seed or limit"
+    if not change.related:
+        return same
+    if change.dropped and not how.prune:
+        what = ", ".join(f"{n} of {kind!r}" for kind, n in sorted(change.dropped.items()))
+        return f"{same}, and has clips that are not planned now ({what}); remove those with --prune"
+    return ""
 
 
 def _marked(marker: Path) -> str | None:
@@ -114,5 +157,6 @@ def remove_set(out: Path) -> None:
             (out / split).rmdir()
     for name in ("masks", "tracks", f"{WORK}/takes", f"{WORK}/records", f"{WORK}/tmp"):  # noqa: S108 - ours
         shutil.rmtree(out / name, ignore_errors=True)
+    shutil.rmtree(out / SHEETS, ignore_errors=True)
     for name in (PROVENANCE, STAGES, REFUSED, JOURNAL, f"{WORK}/{MARKER}"):
         (out / name).unlink(missing_ok=True)

@@ -236,8 +236,10 @@ def test_what_cannot_be_opened(folder: Path, tmp_path: Path) -> None:
         Dataset.open(tmp_path / "half")
     build = json.loads((folder / BUILD_FILE).read_text())
     (folder / BUILD_FILE).write_text(json.dumps({**build, "format_version": 99}))
-    with pytest.raises(DatasetError, match="format version 99; this program reads 1"):
+    with pytest.raises(DatasetError, match="format version 99; this program reads 1 and 2"):
         Dataset.open(folder)
+    (folder / BUILD_FILE).write_text(json.dumps({**build, "format_version": 1}))
+    assert Dataset.open(folder).build.format_version == 1
     for text in ("{", "[]", json.dumps({**build, "surprise": 1})):
         (folder / BUILD_FILE).write_text(text)
         with pytest.raises(DatasetError, match="not a build file"):

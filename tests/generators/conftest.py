@@ -6,16 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tiny_source import HARMONISE, KINDS
 
 from generators.recipe import Recipe
-
-KINDS = [
-    {"kind": "audio/swap"},
-    {"kind": "audio/desync", "params": {"milliseconds": [80, 160]}},
-    {"kind": "audio/swap-partial", "generator": "audio/swap", "params": {"span": [0.2, 0.4]}},
-    {"kind": "video/mouth_warp"},
-]
-HARMONISE = {"width": 64, "height": 64, "seconds": 1.0, "crf": (25, 28), "preset": "ultrafast"}
 
 
 @pytest.fixture

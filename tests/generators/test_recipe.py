@@ -49,7 +49,7 @@ def test_a_recipe_is_read_and_checked() -> None:
         ("  - kind: mine/partial", "  - kind: audio/swap", r"mine.yaml:6: kinds: kind names must be distinct"),
         ("  - kind: mine/partial", "  - kind: real", r"mine.yaml:6: kinds: .*not 'real'"),
         ("kinds:", "kinds: 3\nother:", "mine.yaml:6: kinds: Input should be a valid list"),
-        ("schema_version: 1", "schema_version: 2", "mine.yaml:1: schema_version: Input should be 1"),
+        ("schema_version: 1", "schema_version: 3", "mine.yaml:1: schema_version: Input should be 1 or 2"),
         ("schema_version: 1\n", "", "the key 'schema_version' is missing"),
         ("  test:", "  tset:", "mine.yaml:5: splits.tset: Input should be 'train'"),
         ("seed: 4", "seed: [4", r"mine.yaml:\d+: not YAML"),
@@ -130,6 +130,6 @@ def test_the_embedded_sets_are_as_promised() -> None:
     for plan in (a, b):
         people = {take.item.face_id for take in plan.takes if take.item.split == "test"}
         assert len(people) == 24
-        assert {take.relation for take in plan.takes} == {"same"}
+        assert {clip.donor.relation for take in plan.takes for clip in take.clips if clip.donor} == {"same"}
     voices = [{take.item.voice_id for take in plan.takes} for plan in (a, b)]
     assert not voices[0] & voices[1]

@@ -19,6 +19,14 @@ from generators.sources.contract import Refused, SourceItem, SourcePlan
 from generators.sources.store import save_take
 
 FPS, RATE, SIZE = 25.0, 16000, 64
+#: Of the tiny recipe.
+KINDS: list[Any] = [
+    {"kind": "audio/swap"},
+    {"kind": "audio/desync", "params": {"milliseconds": [80, 160]}},
+    {"kind": "audio/swap-partial", "generator": "audio/swap", "params": {"span": [0.2, 0.4]}},
+    {"kind": "video/mouth_warp"},
+]
+HARMONISE: dict[str, Any] = {"width": 64, "height": 64, "seconds": 1.0, "crf": (25, 28), "preset": "ultrafast"}
 #: A face in the unit square: jaw, brows, nose, eyes, mouth.
 JAW = [(0.5 - 0.3 * np.cos(a), 0.45 + 0.4 * np.sin(a)) for a in np.linspace(0, np.pi, 17)]
 BROWS = [(x, 0.3) for x in (*np.linspace(0.27, 0.43, 5), *np.linspace(0.57, 0.73, 5))]
@@ -48,6 +56,8 @@ class Options:
     broken: tuple[str, ...] = ()
     hanging: tuple[str, ...] = ()
     refused: int = 0
+    licence: str = ""
+    consent: str = "synthetic"
 
 
 class TinySource:
@@ -55,6 +65,9 @@ class TinySource:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = Options(**options)
+
+    def _licence(self, person: int) -> str:
+        return self.options.licence or ("CC-BY-4.0" if person % 2 else "CC0-1.0")
 
     def plan(self, splits: Mapping[str, Mapping[str, Any]], seed: int) -> SourcePlan:
         items = []
@@ -69,7 +82,7 @@ class TinySource:
                             voice_id=f"{name}-voice",
                             source_ids=(f"{name}-{clip}",),
                             split=None if self.options.open_splits else split,
-                            rights=Rights("CC-BY-4.0" if person % 2 else "CC0-1.0", "synthetic"),
+                            rights=Rights(self._licence(person), self.options.consent),
                             spec={"seed": seed, "seconds": self.options.seconds},
                         )
                     )

@@ -1,0 +1,168 @@
+"""The rows of a clip: what the tables say of it, and where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cmdfd.clip import Clip, Rights, Segment
+from generators.pairing import PARTNER
+from generators.record import as_text, finite, most_restrictive, rights_problem
+from generators.sources.store import CLIP
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cmdfd.media.harmonise import Harmonised
+    from generators.bench import Bench, Lender
+    from generators.generator import GeneratorSpec, Outcome, Take
+
+Cues = dict[str, float | str | None]
+
+
+def in_window(segments: Sequence[Segment], start: float, seconds: float) -> tuple[Segment, ...]:
+    """Move segments from a take's clock to that of the window, and drop what lies outside."""
+    moved = [(max(one.start - start, 0.0), min(one.end - start, seconds), one.modality) for one in segments]
+    return tuple(Segment(begin, end, modality) for begin, end, modality in moved if end > begin)
+
+
+def clip_row(
+    bench: Bench,
+    clip: Mapping[str, Any],
+    spec: GeneratorSpec,
+    outcome: Outcome,
+    made: Harmonised,
+    lender: Lender | None,
+    files: Mapping[str, str | None],
+) -> Clip:
+    """The clip's row, its component still open.
+
+    Args:
+        bench: What its take's clips share.
+        clip: The clip of the payload.
+        spec: Of its generator.
+        outcome: What the generator made.
+        made: What was written.
+        lender: Its donor, or None.
+        files: `sha256`, `mask` and `tracks`.
+    """
+    item = bench.item
+    labels, voice = outcome.labels, outcome.voice_id or item.voice_id
+    if labels.identity_mismatch is None and lender is not None:  # the generator left it to us
+        stranger = clip["relation"] == PARTNER
+        labels = replace(labels, identity_mismatch=int(stranger))
+        if outcome.voice_id is None and outcome.face_id is None:
+            voice = lender.item.voice_id if stranger else voice
+    sources = {*item.source_ids, *(lender.item.source_ids if lender is not None else ())}
+    return Clip(
+        id=clip["id"],
+        split=item.split or "",
+        file=clip["paths"]["file"],
+        sha256=files["sha256"] or "",
+        labels=replace(labels, **clip["labels"]),
+        kind=clip["recorded"],
+        variant=_variant(clip, outcome),
+        generator=clip["generator"],
+        face_id=outcome.face_id or item.face_id,
+        voice_id=voice,
+        source_ids=tuple(sorted(sources)),
+        component="",  # known when all clips are
+        segments=in_window(outcome.segments, bench.start, bench.settings.seconds),
+        mask=files["mask"],
+        tracks=files["tracks"],
+        fps=made.fps,
+        n_frames=len(made.frames),
+        width=made.frames.shape[2],
+        height=made.frames.shape[1],
+        sample_rate=made.sample_rate,
+        n_samples=len(made.audio),
+        rights=rights_of(bench, spec, lender),
+    )
+
+
+def _variant(clip: Mapping[str, Any], outcome: Outcome) -> str:
+    if clip["sham"] and clip["kind"] != clip["recorded"]:
+        return outcome.variant or f"sham of {clip['kind']}"
+    return outcome.variant
+
+
+def rights_of(bench: Bench, spec: GeneratorSpec, lender: Lender | None) -> Rights:
+    """The most restrictive rights of target, donor and generator."""
+    given = [bench.item.rights, *([lender.item.rights] if lender is not None else [])]
+    if spec.output_licence:  # a program gives no consent and takes none away
+        given.append(Rights(spec.output_licence, "synthetic"))
+    return most_restrictive(given)
+
+
+def provenance_row(
+    bench: Bench, clip: Mapping[str, Any], spec: GeneratorSpec, outcome: Outcome, row: Clip, lender: Lender | None
+) -> dict[str, Any]:
+    """Everything that went into a clip; times, hosts and memory are in the journal."""
+    roles = [("target", bench.item), ("donor", lender.item if lender is not None else None)]
+    end = bench.start + bench.settings.seconds
+    parents = [
+        {"role": role, "key": item.key, "sha256": bench.payload["made"][item.key]["files"][CLIP]}
+        | {"start": bench.start if role == "target" else None, "end": end if role == "target" else None}
+        for role, item in roles
+        if item is not None
+    ]
+    details = dict(outcome.details)
+    speech = bench.take.speech
+    return {
+        "id": clip["id"],
+        "job": clip["job"],
+        "split": row.split,
+        "sha256": row.sha256,
+        "raw_sha256": details.pop("raw_sha256", None),
+        "kind": row.kind,
+        "generator": clip["generator"],
+        "generator_version": spec.version,
+        "generator_licence": spec.licence,
+        "output_licence": spec.output_licence,
+        "params": as_text(clip["params"]),
+        "seed": bench.payload["seed"],
+        "take": bench.item.key,
+        "index": clip["index"],
+        "relation": clip["relation"],
+        "start": bench.start,
+        "crf": bench.payload["crf"],
+        "parents": parents,
+        "operations": ["decode", f"{spec.name} (sham)" if clip["sham"] else spec.name, "harmonise", "encode"],
+        "known_cues": [] if clip["sham"] else list(spec.known_cues),
+        "watermark": spec.watermark,
+        "details": as_text(details) if details else "",
+        "transcript": speech.text if speech is not None else None,
+        "licence": row.rights.licence,
+        "consent": row.rights.consent,
+        "pristine": row.rights.pristine,
+        "rights_override": _override(bench, row),
+    }
+
+
+def _override(bench: Bench, row: Clip) -> str:
+    """The reason that was given, where a fake needed one."""
+    return str(bench.payload["rights_override"]) if row.labels.label and rights_problem(row.rights) else ""
+
+
+def _window(bench: Bench, take: Take) -> NDArray[np.float32]:
+    first = round(bench.start * take.sample_rate)
+    return take.audio[first : first + round(bench.settings.seconds * take.sample_rate)]
+
+
+def take_cues(bench: Bench, take: Take) -> Cues:
+    """Cheap cues of a window in memory."""
+    from cmdfd.audit.measure import measure_take
+
+    shape = (round(bench.settings.seconds * take.fps), *take.frames.shape[1:])
+    return finite(measure_take(shape, take.fps, _window(bench, take), take.sample_rate))
+
+
+def file_cues(path: Path) -> Cues:
+    """Cheap cues of a written file."""
+    from cmdfd.audit.measure import measure_file
+
+    return finite(measure_file(path))

@@ -1,0 +1,187 @@
+"""What a build tells on the terminal: plan, counts, what was not made, audit, time, and the next command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from cmdfd.errors import JOB_CODES, MEDIA_CODES
+from cmdfd.tables import REFUSED
+from generators.throughput import outside_share
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from generators.estimate import Estimate
+    from generators.options import BuildReport
+    from generators.plan import BuildPlan, Slot
+    from generators.throughput import KindTime
+
+STEPS = {
+    "takes": "pristine takes",
+    "clips": "real and fake clips",
+    "tables": "tables and audit",
+    "sheets": "contact sheet",
+}
+_MAX_REASONS, _MAX_TAKES = 40, 2
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
+    """Print a table; texts to the left, numbers to the right."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    found = Table(title=title, title_justify="left")
+    for index, name in enumerate(header):
+        text = index == 0 or not rows or isinstance(rows[0][index], str)
+        found.add_column(name, justify="left" if text else "right")
+    for row in rows:
+        found.add_row(*(escape(str(cell)) for cell in row))
+    Console().print(found)
+
+
+def counts_table(counts: Mapping[str, Mapping[str, int]], title: str) -> None:
+    """Clips by kind and split."""
+    splits = list(counts)
+    kinds = sorted({kind for split in splits for kind in counts[split]}, key=lambda kind: (kind != "real", kind))
+    rows: list[list[object]] = [
+        [kind, *(counts[split].get(kind, 0) for split in splits), sum(counts[s].get(kind, 0) for s in splits)]
+        for kind in kinds
+    ]
+    per_split = [sum(counts[split].values()) for split in splits]
+    rows.append(["all", *per_split, sum(per_split)])
+    table(["kind", *splits, "all"], rows, title)
+
+
+def show_plan(plan: BuildPlan, expected: Estimate, missing: Mapping[str, Sequence[str]]) -> int:
+    """Print what a build would do; returns the exit code."""
+    counts_table(plan.counts(), f"{plan.recipe.name}: planned, nothing was made")
+    rows = [
+        [take.item.key, _slot_words(clip.slot), clip.slot.generator, _driver(clip.donor)]
+        for take in plan.takes[:_MAX_TAKES]
+        for clip in take.clips
+    ]
+    table(["take", "clip", "generator", "driven by"], rows, f"the first {min(_MAX_TAKES, len(plan.takes))} takes")
+    _show_planned_refusals(plan)
+    write = sys.stdout.write
+    minutes = expected.seconds / 60
+    time = f"{expected.seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min"
+    write(
+        f"{expected.n_takes} takes, {expected.n_clips} clips, {expected.n_refused} refused. About {time}, "
+        f"{_size(expected.set_bytes)} for the set and {_size(expected.work_bytes)} more while it is built "
+        "(half or twice that is no surprise).\n"
+    )
+    if expected.unknown:
+        write(f"Speed not known of: {', '.join(expected.unknown)}; one second for a second of video is assumed.\n")
+    for name, problems in missing.items():
+        write(f"Not ready: {name}: {'; '.join(problems)}\n")
+    return 0
+
+
+def _slot_words(slot: Slot) -> str:
+    return f"real, sham of {slot.kind}" if slot.sham and slot.kind != slot.recorded else slot.kind
+
+
+def _driver(donor: object) -> str:
+    if donor is None:
+        return ""
+    relation, item = getattr(donor, "relation", ""), getattr(donor, "item", None)
+    return "itself" if relation == "self" else f"{relation} {getattr(item, 'key', '')}"
+
+
+def _show_planned_refusals(plan: BuildPlan) -> None:
+    rows = [[one.file, one.code, one.reason] for one in plan.refused[:_MAX_REASONS]]
+    found: dict[tuple[str, str, str], int] = {}
+    for take in plan.takes:
+        for clip in take.clips:
+            if clip.refused is not None:
+                key = (clip.slot.kind, *clip.refused)
+                found[key] = found.get(key, 0) + 1
+    rows += [[f"{n} of {kind}", code, reason] for (kind, code, reason), n in sorted(found.items())][:_MAX_REASONS]
+    if rows:
+        table(["refused", "code", "reason"], rows)
+
+
+def _size(number: float) -> str:
+    return f"{number / 1e6:.0f} MB" if number < 2e9 else f"{number / 1e9:.1f} GB"
+
+
+def write_plan(plan: BuildPlan, path: Path) -> None:
+    """Write a plan as JSON lines, one for each clip; the same bytes for the same recipe and source."""
+    lines = [
+        {
+            "id": clip.id, "address": clip.address, "take": take.item.key, "split": take.item.split,
+            "kind": clip.slot.recorded, "generator": clip.slot.generator, "sham": clip.slot.sham,
+            "params": dict(clip.params), "relation": clip.donor.relation if clip.donor else "",
+            "donor": clip.donor.item.key if clip.donor else None, "file": clip.paths.file,
+            "refused": list(clip.refused) if clip.refused else None,
+        }
+        for take in plan.takes
+        for clip in take.clips
+    ]  # fmt: skip
+    text = "".join(json.dumps(line, sort_keys=True, ensure_ascii=False) + "\n" for line in lines)
+    path.write_text(text, encoding="utf-8")
+
+
+def _refused_table(report: BuildReport) -> None:
+    """What was not made: whole files by name, single kinds by kind."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for one in report.refused:
+        found.setdefault((one.source, one.code, one.reason), []).append(one.kind or "all")
+    grouped: dict[tuple[str, str, str], int] = {}
+    for (source, code, reason), kinds in found.items():
+        whole = "all" in kinds or "real" in kinds
+        key = (source if whole else ", ".join(sorted(set(kinds))), code, reason)
+        grouped[key] = grouped.get(key, 0) + (1 if whole else len(kinds))
+    rows: list[list[object]] = [[n, *key] for key, n in sorted(grouped.items(), key=lambda pair: -pair[1])]
+    if not rows:
+        words = MEDIA_CODES | JOB_CODES
+        rows = [[n, "", code, words.get(code, "")] for code, n in report.refused_codes.items()]
+    table(["not made", "what", "code", "reason"], rows[:_MAX_REASONS])
+    more = f"{len(rows) - _MAX_REASONS} more lines, and all" if len(rows) > _MAX_REASONS else "All"
+    sys.stdout.write(f"{more} of them one by one: {report.out / REFUSED}\n")
+
+
+def _throughput_table(times: Sequence[KindTime]) -> None:
+    rows: list[list[object]] = [
+        [one.kind, one.n, *(f"{part / one.video_seconds:.3f}" for part in (one.generate, one.codec, one.outside)),
+         f"{one.per_second:.3f}"]
+        for one in times
+    ]  # fmt: skip
+    header = ["kind", "clips", "generator", "decode + encode", "rest", "all"]
+    table(header, rows, "worker seconds for a second of video")
+    sys.stdout.write(f"Outside generators, decoding and encoding: {outside_share(times):.1%} of the workers' time.\n")
+
+
+def show_report(report: BuildReport) -> int:
+    """Print how a build ended; returns the exit code."""
+    write = sys.stdout.write
+    if report.remaining:
+        write(f"{report.remaining} takes of other ranks are still to be made; the last rank writes the tables.\n")
+        return 0
+    state = "was finished before" if report.finished_before else "built"
+    counts_table(report.counts, f"{report.name}: {state}, {report.out}")
+    if report.kept:
+        write(f"{report.kept} clips were there already.\n")
+    if report.refused_codes:
+        _refused_table(report)
+    if report.audit is not None:
+        write(f"Audit: {report.audit['status']}.\n")
+        for sentence in list(report.audit["sentences"])[:5]:
+            write(f"  {sentence}\n")
+    if report.throughput:
+        _throughput_table(report.throughput)
+    if not report.finished_before:
+        parts = ", ".join(f"{STEPS.get(step, step)} {seconds:.1f} s" for step, seconds in report.seconds.items())
+        write(f"Time: {parts}.\n")
+    for path in report.sheets:
+        write(f"Look: {path}\n")
+    splits = [split for split in ("train", "validation", "test") if split in report.counts]
+    if "test" in splits:
+        write(f"Next: python -m benchmarks.run --detector mds --report-on {report.out}:test\n")
+    else:
+        write(f"Next: python -m benchmarks.run --detector mds --train-on {report.out}\n")
+    return 0 if report.passed else 1

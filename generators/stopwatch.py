@@ -1,0 +1,44 @@
+"""Where the time of a build goes: processor-independent laps by name."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: The laps of `generators.jobs.make_clips`. What the last two hold is the build's own overhead.
+LOAD, GENERATE, ENCODE, HARMONISE, MEASURE, REST = "decode", "generate", "encode", "harmonise", "measure", "rest"
+LAPS = (LOAD, GENERATE, ENCODE, HARMONISE, MEASURE, REST)
+
+
+class Stopwatch:
+    """Adds up wall time by lap; laps inside laps are taken off the outer one."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._inner = [0.0]
+
+    @contextmanager
+    def lap(self, name: str) -> Iterator[None]:
+        """Count what happens inside under `name`."""
+        began = time.perf_counter()
+        self._inner.append(0.0)
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - began
+            own = took - self._inner.pop()
+            self._inner[-1] += took
+            self.seconds[name] = self.seconds.get(name, 0.0) + own
+
+
+def added(several: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Sum of several watches by lap."""
+    total: dict[str, float] = {}
+    for laps in several.values():
+        for name, seconds in laps.items():
+            total[name] = total.get(name, 0.0) + seconds
+    return total
