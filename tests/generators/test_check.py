@@ -1,0 +1,106 @@
+"""The contract of generators, tried on every built-in one and on ones that break it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from generators.check import check_generator, main, talker_takes
+from generators.generator import Take
+from generators.registry import GENERATORS
+
+pytest.importorskip("espeakng_loader", reason="talkers need the extra `talkers`")
+
+NEEDS_MORE = {"audio/tts": "needs a model; tried in test_tts*.py", "sham": "forges nothing"}
+
+
+@pytest.fixture(scope="module")
+def takes() -> list[list[Take]]:
+    return talker_takes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in GENERATORS.entries if name not in NEEDS_MORE])
+def test_built_in_generators_keep_the_contract(name: str, takes: list[list[Take]]) -> None:
+    results = check_generator(name, None, takes)
+    assert [one for one in results if one.status == "failed"] == []
+    assert len(results) == 9
+
+
+BROKEN = """
+from dataclasses import replace
+import numpy as np
+from cmdfd.clip import REAL, Labels, Modality, Segment
+from generators.generator import GeneratorSpec, Outcome, Take
+class Base:
+    spec = GeneratorSpec("x", "edit", "breaks a promise", ("video",))
+    def generate(self, job):
+        frames = job.take.frames.copy()
+        frames[:, :40] += 50
+        masks = np.zeros(frames.shape[:3], np.uint8)
+        masks[:, :40] = 255
+        take = replace(job.take, frames=frames)
+        return Outcome(take, Labels(1, 0, 1, 1, 0), (Segment(0, 1, Modality.VIDEO),), masks=masks)
+    def sham(self, job):
+        return Outcome(job.take, REAL, ())
+class Chance(Base):
+    def generate(self, job):
+        made = super().generate(job)
+        made.take.frames[0, 0, 0, 0] = np.random.default_rng().integers(256)
+        return made
+class InPlace(Base):
+    def generate(self, job):
+        made = super().generate(job)
+        job.take.audio[5] += 0.01
+        return made
+class NoMask(Base):
+    def generate(self, job):
+        return replace(super().generate(job), masks=None)
+class WrongMask(Base):
+    def generate(self, job):
+        made = super().generate(job)
+        made.masks[:, 20:] = 0
+        return made
+class Late(Base):
+    def generate(self, job):
+        return replace(super().generate(job), segments=(Segment(0, 99, Modality.VIDEO),))
+class Short(Base):
+    def generate(self, job):
+        made = super().generate(job)
+        return replace(made, take=replace(made.take, audio=made.take.audio[:-7]))
+class Lies(Base):
+    def generate(self, job):
+        return replace(super().generate(job), labels=Labels(1, 1, 0, 1, 0))
+class Forges(Base):
+    def sham(self, job):
+        return self.generate(job)
+class Faceless(Base):
+    spec = replace(Base.spec, needs_face=True)
+class Strange(Base):
+    spec = replace(Base.spec, family="magic")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "promise"),
+    [
+        ("Chance", "same job same bytes"), ("InPlace", "inputs stay"), ("NoMask", "masks cover what changed"),
+        ("WrongMask", "masks cover what changed"), ("Late", "segments lie inside"),
+        ("Short", "lengths and rates stay"), ("Lies", "it forges and says so"), ("Forges", "sham does not forge"),
+        ("Faceless", "what lacks is refused"), ("Strange", "spec is complete"), ("Base", ""),
+    ],
+)  # fmt: skip
+def test_broken_promises_are_found(name: str, promise: str, takes: list[list[Take]], tmp_path: Path) -> None:
+    file = tmp_path / "broken.py"
+    file.write_text(BROKEN)
+    fresh = [[Take(t.frames, t.fps, t.audio.copy(), t.sample_rate, t.track, t.speech) for t in p] for p in takes]
+    failed = {one.name for one in check_generator(f"{file}:{name}", None, fresh) if one.status == "failed"}
+    assert failed == ({promise} if promise else set())
+
+
+def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audio/desync"]) == 0
+    assert "bit-identical" in capsys.readouterr().out
+    assert main(["audio/desnyc"]) == 2
+    assert "did you mean 'audio/desync'" in capsys.readouterr().err
