@@ -52,8 +52,8 @@ _VP9_SPEED = {
 }  # fmt: skip
 #: FFmpeg's `AVFMT_FLAG_BITEXACT`, which PyAV's stubs type as an enum and its property takes as a number.
 _BITEXACT = 0x0400
-#: FFmpeg's `FF_QP2LAMBDA`: quantisers are handed over in units of 1/118.
-_QP_TO_LAMBDA = 118
+#: mpeg4 spends what its quantiser asks for; the bit rate only must not stand in its way.
+_AMPLE = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _codec_options(shape: _Shape) -> dict[str, str]:
         # A picture narrower than its default slices is refused.
         slices = {"slices": "1"} if min(shape.width, shape.height) < 16 else {}
         return {"level": "3", "slicecrc": "1", **slices}
-    return {}
+    return {"qmin": crf, "qmax": crf}  # mpeg4: a fixed quantiser (through PyAV, `global_quality` has no effect)
 
 
 def _configure(context: VideoCodecContext, video: _Shape) -> None:
@@ -143,8 +143,7 @@ def _configure(context: VideoCodecContext, video: _Shape) -> None:
     context.flags |= CodecFlags.bitexact
     if settings.video_codec == "mpeg4":
         context.max_b_frames = 0
-        context.flags |= CodecFlags.qscale
-        context.global_quality = settings.crf * _QP_TO_LAMBDA
+        context.bit_rate = _AMPLE
     if settings.pixel_format != "gray":
         context.color_range = ColorRange.MPEG.value
         context.colorspace = context.color_primaries = context.color_trc = _BT709

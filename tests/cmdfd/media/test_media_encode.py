@@ -258,3 +258,11 @@ def test_any_length_comes_back(tmp_path_factory, n_frames, n_samples, rate):
     clip = read_clip(path, sample_rate=rate)
     assert len(clip.video.frames) == n_frames
     assert len(clip.audio.samples) == n_samples
+
+
+@pytest.mark.parametrize(("codec", "scale"), [("libx264", (12, 23, 40)), ("mpeg4", (2, 8, 31))])
+def test_quality_has_an_effect(codec, scale):
+    """Coarser settings give smaller streams, each less than 3/4 of the one before."""
+    frames = textured(12)
+    sizes = [encode_video(frames, 25.0, EncoderSettings(video_codec=codec, crf=crf)).size_bytes for crf in scale]
+    assert sizes[1] < 0.75 * sizes[0] and sizes[2] < 0.75 * sizes[1], sizes
