@@ -130,7 +130,7 @@ class Checker:
 
     def masks_cover_what_changed(self) -> str:
         """Masks are 255 where pixels changed."""
-        shares = []
+        shares: list[float] = []
         for outcome, take in self._pairs():
             if np.array_equal(outcome.take.frames, take.frames):
                 if outcome.masks is not None:
