@@ -1,0 +1,1 @@
+"""Sets in the form of others."""
