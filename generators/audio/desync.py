@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cmdfd.clip import Labels, Modality, Segment
+from cmdfd.clip import REAL, Labels, Modality, Segment
 from cmdfd.errors import MediaError
 from generators.generator import GeneratorSpec, Job, Outcome, Take
 
@@ -25,10 +25,11 @@ class Desync:
 
     spec = GeneratorSpec(
         name="audio/desync",
-        family="audio",
+        family="pairing",
         summary="the sound moved against the picture, by one of a few grades",
         modalities=("audio",),
         params={"milliseconds": (80, 160, 320)},
+        cost=0.001,
     )
 
     def generate(self, job: Job) -> Outcome:
@@ -47,6 +48,10 @@ class Desync:
         forged = Take(take.frames, take.fps, sound, take.sample_rate, take.track, None)
         whole = Segment(0.0, take.duration, Modality.AUDIO)
         return Outcome(forged, Labels(1, 0, 0, 1, 0), (whole,), variant=f"{grade} ms")
+
+    def sham(self, job: Job) -> Outcome:
+        """The take itself: a shift by nothing touches no sample."""
+        return Outcome(job.take, REAL, ())
 
 
 def direction(start: float, grade: int, seconds: float, available: float) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cmdfd.clip import Labels, Modality, Segment
+import numpy as np
+
+from cmdfd.clip import REAL, Labels, Modality, Segment
 from cmdfd.errors import MediaError
 from generators.audio.dsp import Signal, fit_length, limit, loudest_start, resample, speech_level, splice
 from generators.generator import GeneratorSpec, Job, Outcome, Take
@@ -25,12 +27,13 @@ class Swap:
 
     spec = GeneratorSpec(
         name="audio/swap",
-        family="audio",
+        family="pairing",
         summary="the sound of another take, whole or as a cross-faded splice",
         modalities=("audio",),
         needs_donor=True,
         known_cues=("room noise of another recording", "two level changes at a splice"),
         params={"span": None, "crossfade": 0.015},
+        cost=0.001,
     )
     donor_streams = ("audio",)
 
@@ -59,17 +62,42 @@ class Swap:
         edited = int(job.params["span"] is not None)
         return Outcome(forged, Labels(1, edited, 0, 1, None), segments)
 
-    def _partial(self, job: Job, donor: Signal, level: float) -> tuple[Signal, tuple[Segment, ...]]:
+    def sham(self, job: Job) -> Outcome:
+        """The take itself; with `span`, a stretch of it is cut out and spliced back, at the place the fake would take.
+
+        Length, place and fades are those of the fake with the same draws, and the level is fitted and limited as
+        there. The fades add up amplitudes instead of powers: equal-power fades, right for two sounds that have nothing
+        in common, would raise a sound that meets itself by up to 3 dB.
+        """
+        take, rate = job.take, job.take.sample_rate
+        if job.params["span"] is None:
+            return Outcome(take, REAL, ())
+        level = speech_level(take.audio, rate)
+        if not level:
+            raise MediaError("unsupported", self.spec.name, "the take is silent")
+        start, n = self._place(job, level)
+        own = take.audio * np.float32(level / speech_level(take.audio, rate))
+        fade = round(float(job.params["crossfade"]) * rate)
+        sound = limit(splice(take.audio, own[start : start + n], start, fade, alike=True))
+        return Outcome(Take(take.frames, take.fps, sound, rate, take.track, take.speech), REAL, ())
+
+    def _place(self, job: Job, level: float) -> tuple[int, int]:
+        """First sample and number of samples of the stretch that is replaced."""
         low, high = (float(value) for value in job.params["span"])
         room = job.seconds - 2 * _MARGIN_SECONDS
         if not 0 < low <= high or low > room:
             raise MediaError("unsupported", self.spec.name, f"span {low:g}-{high:g} s does not fit the clip")
-        rate, audio = job.take.sample_rate, job.take.audio
+        rate = job.take.sample_rate
         seconds = float(job.rng.uniform(low, min(high, room)))
         n = round(seconds * rate)
         first = job.start + _MARGIN_SECONDS
         places = first + job.rng.uniform(0.0, room - seconds, _TRIES)
-        start = loudest_start(audio, n, [round(float(place) * rate) for place in places], _ENOUGH * level)
+        starts = [round(float(place) * rate) for place in places]
+        return loudest_start(job.take.audio, n, starts, _ENOUGH * level), n
+
+    def _partial(self, job: Job, donor: Signal, level: float) -> tuple[Signal, tuple[Segment, ...]]:
+        rate, audio = job.take.sample_rate, job.take.audio
+        start, n = self._place(job, level)
         offsets = [int(offset) for offset in job.rng.integers(0, len(donor) - n + 1, _TRIES)]
         offset = loudest_start(donor, n, offsets, _ENOUGH * level)
         piece = donor[offset : offset + n]

@@ -9,10 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_source import RATE, make_take
 
-from cmdfd.clip import Labels, Segment
+from cmdfd.clip import REAL, Labels, Segment
 from cmdfd.errors import MediaError
 from generators.audio.desync import direction
-from generators.audio.dsp import loudest_start, resample, rms, speech_level, splice
+from generators.audio.dsp import (
+    envelope_lag,
+    loud_span,
+    loudest_start,
+    merge_bands,
+    resample,
+    rms,
+    speech_level,
+    splice,
+)
 from generators.audio.revoice import anchors
 from generators.audio.stretch import HOP, noise_like, warp_time
 from generators.generator import Job, Outcome, Phone, Take
@@ -226,3 +235,79 @@ def test_sounds_are_matched_in_order() -> None:
 def test_a_take_without_words_cannot_be_revoiced(take: Take) -> None:
     with pytest.raises(MediaError, match="words of the take are not known"):
         forge("audio/revoice", take)
+
+
+def sham(name: str, take: Take, donor: Take | None = None, seed: int = 0, **params: Any) -> Outcome:
+    rng = np.random.default_rng(seed)
+    return make_generator(name).sham(Job(take, donor, 0.2, 1.0, resolve_params(name, params), rng))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_sham_of_what_only_rearranges_is_the_take(name: str, take: Take, donor: Take) -> None:
+    made = sham(name, take, donor)
+    assert made.take is take and made.labels == REAL and not made.segments and made.masks is None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_null_splice_stands_where_the_fake_would(take: Take, donor: Take, seed: int) -> None:
+    """The same draws, and no trace in the loudness: what meets itself is not raised in the fades."""
+    fake = forge("audio/swap", take, donor, seed=seed, span=[0.2, 0.4])
+    places: list[tuple[int, int, bool]] = []
+
+    def watched(into: np.ndarray, piece: np.ndarray, start: int, fade: int, *, alike: bool = False) -> np.ndarray:
+        places.append((start, len(piece), alike))
+        assert np.allclose(piece, into[start : start + len(piece)], atol=1e-6)  # the take's own sound
+        return splice(into, piece, start, fade, alike=alike)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("generators.audio.swap.splice", watched)
+        made = sham("audio/swap", take, seed=seed, span=[0.2, 0.4])
+    start, n, alike = places[0]
+    assert (start / RATE, (start + n) / RATE) == (fake.segments[0].start, fake.segments[0].end) and alike
+    assert made.labels == REAL and not made.segments and made.take is not take
+    np.testing.assert_allclose(made.take.audio, take.audio, atol=2e-6)
+
+
+@given(st.integers(2, 200), st.integers(1, 100), st.integers(0, 40), st.integers(0, 9))
+def test_alike_splices_are_the_identity(n: int, m: int, fade: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    m = min(m, n)
+    into, start = rng.standard_normal(n).astype(np.float32), int(rng.integers(0, n - m + 1))
+    np.testing.assert_allclose(splice(into, into[start : start + m], start, fade, alike=True), into, atol=1e-6)
+
+
+def test_bands_are_merged_at_their_edge() -> None:
+    t = np.arange(RATE) / RATE
+    tones = {hertz: np.sin(2 * np.pi * hertz * t).astype(np.float32) for hertz in (500, 3000, 6500)}
+    low, high = tones[500] + tones[6500], 2 * tones[500] + tones[3000] + 2 * tones[6500]
+    out = merge_bands(low, high, 5000.0, RATE)[400:-400]
+    expected = (tones[500] + 2 * tones[6500])[400:-400]
+    assert rms(out - expected) < 0.01
+    same = merge_bands(high, high, 5000.0, RATE)
+    assert np.array_equal(same, high)
+
+
+@given(st.integers(-700, 700), st.integers(0, 20))
+def test_a_known_lag_of_the_loudness_is_found(shift: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = 2 * RATE
+    loud = np.interp(np.arange(n + 2000), np.arange(0, n + 4000, 1600), rng.uniform(0, 1, (n + 4000) // 1600 + 1))
+    noise = rng.standard_normal((2, n + 2000))  # another waveform, the same loudness
+    one, other = (loud * noise[0])[1000 : 1000 + n], (loud * noise[1])[1000 - shift : 1000 - shift + n]
+    found = envelope_lag(one.astype(np.float32), other.astype(np.float32), RATE, 0.06)
+    assert abs(found - shift) <= 48  # 3 ms: the two noises differ
+    moved = (loud * noise[0])[1000 - shift : 1000 - shift + n]
+    assert abs(envelope_lag(one.astype(np.float32), moved.astype(np.float32), RATE, 0.06) - shift) <= 1
+
+
+def test_a_steady_sound_has_no_lag() -> None:
+    steady = np.ones(4000, np.float32)
+    assert envelope_lag(np.zeros(4000, np.float32), steady, RATE, 0.05) == 0
+    assert envelope_lag(np.zeros(0, np.float32), steady, RATE, 0.05) == 0
+
+
+def test_where_it_is_loud() -> None:
+    sound = np.zeros(RATE, np.float32)
+    sound[4000:8000] = 0.5
+    assert loud_span(sound, RATE) == pytest.approx((0.24, 0.5), abs=0.021)
+    assert loud_span(np.zeros(RATE, np.float32), RATE) == (0.0, 0.0) == loud_span(sound[:10], RATE)
