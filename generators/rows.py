@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.clip import Clip, Rights, Segment
@@ -80,7 +81,7 @@ def clip_row(
         height=made.frames.shape[1],
         sample_rate=made.sample_rate,
         n_samples=len(made.audio),
-        rights=rights_of(bench, spec, lender),
+        rights=rights_of(bench, terms_of(spec, outcome), lender),
     )
 
 
@@ -90,12 +91,29 @@ def _variant(clip: Mapping[str, Any], outcome: Outcome) -> str:
     return outcome.variant
 
 
-def rights_of(bench: Bench, spec: GeneratorSpec, lender: Lender | None) -> Rights:
+def terms_of(spec: GeneratorSpec, outcome: Outcome) -> str:
+    """Terms on what was made: of the model that ran, where the generator tells, else of the generator; "" for none."""
+    return str(outcome.details.get("output_licence") or spec.output_licence)
+
+
+def rights_of(bench: Bench, terms: str, lender: Lender | None) -> Rights:
     """The most restrictive rights of target, donor and generator."""
     given = [bench.item.rights, *([lender.item.rights] if lender is not None else [])]
-    if spec.output_licence:  # a program gives no consent and takes none away
-        given.append(Rights(spec.output_licence, "synthetic"))
+    if terms:  # a program gives no consent and takes none away
+        given.append(Rights(terms, "synthetic"))
     return most_restrictive(given)
+
+
+def without_places(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters for a table that others will read: of a file on this machine only its name is left."""
+    return {
+        name: PureWindowsPath(value).name if isinstance(value, str) and _is_place(value) else value
+        for name, value in params.items()
+    }
+
+
+def _is_place(text: str) -> bool:
+    return text.startswith("~") or PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()
 
 
 def provenance_row(
@@ -122,8 +140,8 @@ def provenance_row(
         "generator": clip["generator"],
         "generator_version": spec.version,
         "generator_licence": spec.licence,
-        "output_licence": spec.output_licence,
-        "params": as_text(clip["params"]),
+        "output_licence": terms_of(spec, outcome),
+        "params": as_text(without_places(clip["params"])),
         "seed": bench.payload["seed"],
         "take": bench.item.key,
         "index": clip["index"],

@@ -102,3 +102,25 @@ def test_cues_and_versions_can_be_written() -> None:
     }  # fmt: skip
     found = tool_versions(["no-such-package"])
     assert found["no-such-package"] == "absent" and found["numpy"] == np.__version__ and "libavcodec" in found
+
+
+def test_parameters_in_tables_name_no_place_of_the_machine() -> None:
+    from generators.rows import without_places
+
+    given = {
+        "model_path": "/home/anna/m.pth",
+        "other": "~/x/c.json",
+        "c": "C:\\Users\\x\\v.pth",
+        "a": "en-us+m1",
+        "n": [1],
+    }
+    assert without_places(given) == {"model_path": "m.pth", "other": "c.json", "c": "v.pth", "a": "en-us+m1", "n": [1]}
+
+
+def test_terms_of_the_model_win_over_those_of_the_generator() -> None:
+    from generators.generator import GeneratorSpec, Outcome
+    from generators.rows import terms_of
+
+    spec = GeneratorSpec("x", "tts", "speaks", ("audio",), output_licence="CC-BY-4.0")
+    assert terms_of(spec, Outcome(None, None, (), details={"output_licence": "CPML"})) == "CPML"  # type: ignore[arg-type]
+    assert terms_of(spec, Outcome(None, None, ())) == "CC-BY-4.0"  # type: ignore[arg-type]
