@@ -33,14 +33,19 @@ METRICS = (
 KIND_WORDS = {
     "audio/swap": "swapped sound",
     "audio/desync": "sound out of step",
-    "audio/shift": "sound out of step",
+    "audio/swap-partial": "spliced sound",
     "audio/revoice": "another voice",
-    "audio/splice": "spliced sound",
-    "audio/partial": "partly replaced sound",
+    "audio/voice_change": "a changed voice",
+    "audio/tts": "a synthetic voice",
     "video/mouth_warp": "warped mouths",
+    "video/mouth_mute": "muted mouths",
+    "video/lip_warp": "lips warped to a sound",
+    "video/rewrite": "mouths of other frames",
     "video/face_swap": "swapped faces",
-    "video/face-swap": "swapped faces",
-    "video/rewrite": "re-timed mouths",
+    "video/still_warp": "talking stills",
+    "video/still_bank": "talking stills with own mouths",
+    "video/freeze": "held pictures",
+    "video/loop": "looped pictures",
 }
 
 

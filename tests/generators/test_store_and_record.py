@@ -108,7 +108,7 @@ def test_parameters_in_tables_name_no_place_of_the_machine() -> None:
     from generators.rows import without_places
 
     given = {
-        "model_path": "/home/anna/m.pth",
+        "model_path": "/data/anna/m.pth",
         "other": "~/x/c.json",
         "c": "C:\\Users\\x\\v.pth",
         "a": "en-us+m1",
