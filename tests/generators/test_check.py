@@ -12,7 +12,8 @@ from generators.registry import GENERATORS
 
 pytest.importorskip("espeakng_loader", reason="talkers need the extra `talkers`")
 
-NEEDS_MORE = {"audio/tts": "needs a model; tried in test_tts*.py", "sham": "forges nothing"}
+#: The sham forges nothing; Coqui's need a model and are tried in test_tts*.py.
+NEEDS_MORE = ("sham", "audio/tts", "audio/tts_clone", "audio/vc")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,6 @@ def takes() -> list[list[Take]]:
     return talker_takes()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in GENERATORS.entries if name not in NEEDS_MORE])
 def test_built_in_generators_keep_the_contract(name: str, takes: list[list[Take]]) -> None:
     results = check_generator(name, None, takes)
