@@ -62,7 +62,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--skip-missing", action="store_true", help="build although generators are not installed, without their clips")
     add(
         "--override-rights",
-        default="",
         metavar="REASON",
         help="forge recordings of unknown licence or consent; the reason is recorded in the set",
     )
@@ -87,6 +86,10 @@ def _list() -> int:
 def _run(named: argparse.Namespace) -> int:
     if named.recipe is None:
         raise CmdfdError("name a recipe, for example: python -m generators.build mini-a (or see --list)")
+    if named.override_rights is not None and not named.override_rights.strip():
+        raise CmdfdError("--override-rights needs a reason in words; it is recorded in the set")
+    if named.plan is not None and not named.dry_run:
+        raise CmdfdError("--plan FILE goes with --dry-run")
     options = BuildOptions(
         workers=named.workers,
         executor=named.executor,
@@ -100,7 +103,7 @@ def _run(named: argparse.Namespace) -> int:
         prune=named.prune,
         retry_failed=named.retry_failed,
         skip_missing=named.skip_missing,
-        rights_override=named.override_rights,
+        rights_override=(named.override_rights or "").strip(),
     )
     recipe = resolve_recipe(
         named.recipe,
@@ -109,9 +112,13 @@ def _run(named: argparse.Namespace) -> int:
         seconds=named.seconds,
         identity_per_file=named.identity_per_file,
     )
-    if named.dry_run:
-        return _dry_run(recipe, options, named.plan)
+    if named.sources is None and recipe.source.kind == "folder" and recipe.source.options.get("folder") == ".":
+        raise CmdfdError(
+            f"the recipe {recipe.name!r} is for recordings of your own: name their folder with --sources DIR"
+        )
     out = named.out if named.out is not None else Path("data") / recipe.name
+    if named.dry_run:
+        return _dry_run(recipe, options, named.plan, out)
     bars = _Bars()
     try:
         report = build(recipe, out, progress=bars, options=options)
@@ -120,7 +127,8 @@ def _run(named: argparse.Namespace) -> int:
     return show_report(report)
 
 
-def _dry_run(recipe: Recipe, options: BuildOptions, file: Path | None) -> int:
+def _dry_run(recipe: Recipe, options: BuildOptions, file: Path | None, out: Path) -> int:
+    from generators.builder import standing_of
     from generators.estimate import estimate
     from generators.missing import missing_generators
     from generators.plan import make_plan
@@ -128,7 +136,9 @@ def _dry_run(recipe: Recipe, options: BuildOptions, file: Path | None) -> int:
     plan = make_plan(recipe, options.limit, options.rights_override)
     if file is not None:
         write_plan(plan, file)
-    return show_plan(plan, estimate(plan, options.workers), missing_generators(plan))
+    code = show_plan(plan, estimate(plan, options.workers), missing_generators(plan))
+    sys.stdout.write(standing_of(plan, out))
+    return code
 
 
 class _Bars:

@@ -20,11 +20,11 @@ from pydantic import ValidationError
 from cmdfd.clip import REAL_KIND, content_id
 from cmdfd.dataset import BUILD_FILE, Dataset
 from cmdfd.errors import CmdfdError
-from cmdfd.work import OK, Executor, WorkItem, WorkPlan, WorkResult, open_executor, read_record
+from cmdfd.work import OK, Executor, WorkItem, WorkPlan, WorkResult, open_executor, read_record, record_path
 from generators.finish import audit, gather, write_set
 from generators.folders import DATA_SHEET, JOURNAL, SHEETS, WORK
 from generators.jobs import clips_payload, read_job
-from generators.journal import forget_failures, item_entry, job_entry, job_ids
+from generators.journal import item_entry, job_entry, job_ids
 from generators.missing import missing_generators, refuse_missing
 from generators.options import BuildOptions, BuildReport, Progress, silent
 from generators.recipe import Recipe, load_recipe
@@ -145,7 +145,8 @@ def build(
         if missing and not chosen.skip_missing and not is_finished(out, plan.recipe_hash):
             refuse_missing(missing)
         how = Claim(chosen.overwrite, chosen.prune, chosen.retry_failed, tuple(missing))
-        finished = claim(out, plan, run.jobs, how)
+        with lock(out / WORK / "claim.lock", wait=True):  # a rank that comes later finds what the first one kept
+            finished = claim(out, plan, run.jobs, how)
         report = _found(finished, out, run.seconds) if finished else run.all()
         if not report.remaining:
             report = replace(report, sheets=sheets_of(out, progress))
@@ -211,23 +212,18 @@ class _Run:
         self.work = out / WORK
         self.versions = tool_versions(plan.code_packages)
         self.jobs = job_ids(plan, self.versions)
-        self.context = {
-            "work": str(self.work.resolve()),
-            "out": str(out.resolve()),
-            "rights_override": plan.rights_override,
-        }
+        self.context = {"work": str(self.work.resolve()), "out": str(out.resolve())}
         self.made_now: list[Mapping[str, Any]] = []
 
     def all(self) -> BuildReport:
         """Every step of this rank, and the tables if it is the last one."""
         if self.options.world_size == 1:  # other ranks may be at work here
             shutil.rmtree(self.work / "tmp", ignore_errors=True)  # what a killed run left half made
-            forget_failures(self.work / "records" / "clips")
-        results = self._recorded()
-        kept = sum(len(result.value["jobs"]) for result in results.values())
-        open_takes = [take for take in self.plan.takes if take.item.key not in results and _any_clip(take)]
         share = {take.item.key for take in self.plan.takes[self.options.rank :: self.options.world_size]}
+        results, kept = self._recorded()
+        open_takes = [take for take in self.plan.takes if take.item.key not in results and _any_clip(take)]
         mine = [take for take in open_takes if take.item.key in share]
+        self._forget(mine)
         needed = {key for take in mine for key in (take.item.key, *take.donors)}
         limits = (self._timeout(), self.options.memory_bytes)
         with open_executor(self.options.executor, self.options.workers, *limits) as executor:
@@ -243,22 +239,39 @@ class _Run:
                 return _found(Dataset.open(self.out).build, self.out, self.seconds)
             return replace(self._finish(results), kept=kept)
 
-    def _recorded(self) -> dict[str, WorkResult]:
-        """Takes all of whose jobs are done, as if they had been made now."""
-        found = {}
+    def _recorded(self) -> tuple[dict[str, WorkResult], int]:
+        """Takes all of whose jobs are done, as if they had been made now; and how many clips are there already."""
+        found, n = {}, 0
         for take in self.plan.takes:
             jobs = [self.jobs[clip.id] for clip in take.clips if clip.refused is None]
             records = [read_job(self.work, self.out, job) for job in jobs]
+            n += sum(record is not None and record["clip"] is not None for record in records)
             if jobs and all(records):
                 found[take.item.key] = WorkResult(take.item.key, OK, {"jobs": records}, "", 0.0, reused=True)
-        return found
+        return found, n
+
+    def _forget(self, open_takes: Sequence[PlannedTake]) -> None:
+        """Remove the records of takes that were made, but whose jobs are not all done.
+
+        A job's file is gone since, or it ended with a code that may go away by itself: it is tried again. A take that
+        could not be used at all keeps its record.
+        """
+        for take in open_takes:
+            path = record_path(self.work / "records" / "clips", take.item.key)
+            try:
+                made = json.loads(path.read_text("utf-8"))["value"] is not None
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            if made:
+                path.unlink(missing_ok=True)
 
     def _timeout(self) -> float | None:
-        """Seconds for one take: the user's, and what the external generators among its clips may take."""
+        """Seconds for one take: the user's, and the most that the external generators among its clips may take."""
         if self.options.timeout is None:
             return None
-        names = [clip.slot.generator for take in self.plan.takes[:1] for clip in take.clips]
-        return self.options.timeout + sum(getattr(make_generator(name), "timeout", 0.0) for name in names)
+        several = {tuple(clip.slot.generator for clip in take.clips) for take in self.plan.takes}
+        own = (sum(getattr(make_generator(name), "timeout", 0.0) for name in names) for names in several)
+        return self.options.timeout + max(own)
 
     def _take_plan(self, open_takes: Sequence[PlannedTake]) -> WorkPlan:
         source = self.plan.recipe.source.model_dump(mode="json")
@@ -308,6 +321,7 @@ class _Run:
     def _write(self, journal: TextIO, step: str, result: WorkResult) -> None:
         """Append what happened, the single jobs of a take included."""
         jobs = result.value["jobs"] if step == "clips" and result.value is not None else []
+        jobs = [job for job in jobs if job["seconds"]]  # what a finished set lent took none
         self.made_now += jobs
         for entry in (*(job_entry(result.key, job) for job in jobs), item_entry(step, result)):
             journal.write(json.dumps(entry, ensure_ascii=False) + "\n")
@@ -351,3 +365,19 @@ class _Run:
 
 def _any_clip(take: PlannedTake) -> bool:
     return any(clip.refused is None for clip in take.clips)
+
+
+def standing_of(plan: BuildPlan, out: Path) -> str:
+    """What of a plan lies in a folder already, and what would go from there, in a line for people; "" for nothing."""
+    from generators.record import tool_versions
+    from generators.update import compare
+
+    jobs = job_ids(plan, tool_versions(plan.code_packages))
+    wanted = [jobs[clip.id] for take in plan.takes for clip in take.clips if clip.refused is None]
+    if (out / BUILD_FILE).is_file():
+        change = compare(Dataset.open(out), plan, jobs, tuple(missing_generators(plan)))
+        n, dropped = len(change.kept), sum(change.dropped.values())
+    else:
+        n, dropped = sum(read_job(out / WORK, out, job) is not None for job in wanted), 0
+    gone = f"; {dropped} that lie there are not planned (--prune)" if dropped else ""
+    return f"In {out}: {n} of {len(wanted)} are there already{gone}.\n" if n or dropped else ""

@@ -22,7 +22,7 @@ from cmdfd.tables import (
     write_table,
     write_tables,
 )  # fmt: skip
-from generators.record import PROVENANCE_COLUMNS, REFUSED_COLUMNS, STAGE_COLUMNS, as_text
+from generators.record import PROVENANCE_COLUMNS, REFUSED_COLUMNS, STAGE_COLUMNS, as_text, rights_problem
 from generators.sources.sources_csv import printable
 
 if TYPE_CHECKING:
@@ -168,7 +168,9 @@ def write_set(
     _sweep(out, made.clips)
     write_tables(out, made.clips, recipe.withheld)
     text = as_text(versions)
-    provenance = [{**row, "versions": text, "recipe_hash": plan.recipe_hash} for row in made.provenance]
+    added = {"versions": text, "recipe_hash": plan.recipe_hash}
+    forced = {clip.id: plan.rights_override for clip in made.clips if clip.labels.label and rights_problem(clip.rights)}
+    provenance = [{**row, **added, "rights_override": forced.get(row["id"], "")} for row in made.provenance]
     order = sorted(provenance, key=lambda row: row["id"])
     write_table(out / PROVENANCE, order, schema(PROVENANCE_COLUMNS))
     stages = sorted(made.stages, key=lambda row: (row["id"], row["stage"]))

@@ -24,7 +24,7 @@ from cmdfd.cache import write_atomic
 from cmdfd.clip import REAL, content_id, sha256_file
 from cmdfd.errors import RETRY_CODES, CmdfdError, JobError, MediaError, job_code
 from cmdfd.faces.tracks import save_track
-from cmdfd.tables import row_of
+from cmdfd.tables import clip_of, row_of
 from generators.bench import Bench, Lender, item_of, set_up, start_of
 from generators.chance import stream
 from generators.folders import JOURNAL
@@ -131,6 +131,7 @@ def clips_payload(
         "donors": {key: asdict(item) for key, item in donors.items()},
         "made": {key: dict(made[key]) for key in (take.item.key, *donors)},
         "place": take.place,
+        "within": take.within,
         "crf": take.crf,
         "ordinal": take.ordinal,
         "clips": clips,
@@ -150,15 +151,19 @@ def job_path(work: Path, job: str) -> Path:
 
 
 def read_job(work: Path, out: Path, job: str) -> dict[str, Any] | None:
-    """Record of a finished job whose file is still there, or None."""
+    """Record of a finished job whose files are still there, or None."""
     try:
         data = json.loads(job_path(work, job).read_text("utf-8"))
         if data["schema_version"] != SCHEMA_VERSION:
             return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    there = data["clip"] is None or (out / data["clip"]["split"] / data["clip"]["file_name"]).is_file()
-    return dict(data) if there else None
+    return dict(data) if data["clip"] is None or _all_there(out, data["clip"]) else None
+
+
+def _all_there(out: Path, row: Payload) -> bool:
+    clip = clip_of(row["split"], row)
+    return all((out / name).is_file() for name in (clip.file, clip.mask, clip.tracks) if name is not None)
 
 
 def write_job(work: Path, job: str, record: Mapping[str, Any]) -> None:
@@ -172,7 +177,7 @@ def make_clips(payload: Payload, context: Payload) -> dict[str, Any]:
 
     Args:
         payload: See `clips_payload`.
-        context: `work` and `out`, the build's work area and the data set's folder, and `rights_override`.
+        context: `work` and `out`, the build's work area and the data set's folder.
 
     Returns:
         `jobs`: for every clip its record {job, clip, refused, provenance, stages, seconds}, see `write_job`.
@@ -186,7 +191,7 @@ def make_clips(payload: Payload, context: Payload) -> dict[str, Any]:
     if all(done.values()):
         return {"jobs": [done[clip["job"]] for clip in payload["clips"]]}
     with watch.lap(LOAD):
-        bench = set_up({**payload, "rights_override": context.get("rights_override", "")}, work, out, watch)
+        bench = set_up(payload, work, out, watch)
         source_cues = take_cues(bench, bench.take)
     found = []
     with private_folder(work, f"clips-{bench.item.key}") as folder:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cmdfd.errors import RETRY_CODES
 from cmdfd.work import OK
 from generators.jobs import job_id
 from generators.registry import make_generator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from cmdfd.work import WorkResult
     from generators.plan import BuildPlan
@@ -67,15 +64,3 @@ def job_entry(take: str, job: Mapping[str, Any]) -> dict[str, Any]:
         "detail": "" if refused is None else refused["reason"],
         "seconds": job["seconds"],
     }
-
-
-def forget_failures(records: Path) -> None:
-    """Remove records of takes with a job that ended with a code that may go away by itself: it is tried again."""
-    for path in sorted(records.glob("*.json")):
-        try:
-            jobs = json.loads(path.read_text("utf-8"))["value"]["jobs"]
-            again = any(job["refused"] is not None and job["refused"]["code"] in RETRY_CODES for job in jobs)
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if again:
-            path.unlink(missing_ok=True)

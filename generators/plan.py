@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.clip import REAL_KIND, SPLITS, content_id
@@ -93,6 +93,7 @@ class PlannedTake:
         crf: Quality of the encoded picture.
         ordinal: Rank of the take in its split.
         clips: What is made, and what is refused.
+        within: Seconds by which the window ends, since a driving take is no longer; None for the take's own end.
     """
 
     item: SourceItem
@@ -100,6 +101,7 @@ class PlannedTake:
     crf: int
     ordinal: int
     clips: tuple[PlannedClip, ...]
+    within: float | None = None
 
     @property
     def donors(self) -> dict[str, SourceItem]:
@@ -165,9 +167,14 @@ def make_plan(recipe: Recipe, limit: int | None = None, rights_override: str = "
     shares = {str(name): share for name, share in recipe.fractions.items()}
     items = limited(with_splits(found.items, shares, recipe.seed), limit)
     takes = _with_paths(recipe, _Planner(recipe, params, items, rights_override).takes())
-    described = [[item.key, item.split, dict(item.spec), list(item.source_ids)] for item in items]
+    described = [_described(item) for item in items]
     recipe_hash = content_id("build", CODE_VERSION, recipe.hash, described, params, rights_override, length=32)
     return BuildPlan(recipe, takes, found.refused, recipe_hash, tuple(source.neutral()), rights_override)
+
+
+def _described(item: SourceItem) -> dict[str, Any]:
+    """All that the source says of a take: what its clips hold, and what the tables tell of them."""
+    return {**asdict(item), "source_ids": list(item.source_ids)}
 
 
 def identity_of(item: SourceItem) -> Identity:
@@ -237,9 +244,21 @@ class _Planner:
         place = float(rng.random())
         low, high = self.recipe.harmonise.crf
         crf = int(rng.integers(low, high + 1))
-        ordinal = self.ordinals[item.key]
-        clips = tuple(self._clip(item, slot, ordinal) for slot in self._slots(ordinal))
-        return PlannedTake(item, place, crf, ordinal, clips)
+        ordinal, within = self.ordinals[item.key], self._within(item)
+        clips = tuple(self._clip(item, slot, (ordinal, within)) for slot in self._slots(ordinal))
+        return PlannedTake(item, place, crf, ordinal, clips, within)
+
+    def _within(self, item: SourceItem) -> float | None:
+        """Where the window must end, for the shortest take that drives this one to cover it; None for anywhere.
+
+        A driver that is shorter than a clip cannot, and is refused when its turn comes.
+        """
+        kinds = [kind for kind in self.recipe.kinds if make_generator(kind.made_by).spec.needs_donor]
+        donors = [donor for kind in kinds if (donor := self.donors.of(item, kind.driver)) is not None]
+        lengths = [length for donor in donors if (length := _seconds_of(donor.item)) is not None]
+        enough = [length for length in lengths if length >= self.recipe.harmonise.seconds]
+        own = _seconds_of(item)
+        return min(enough) if own is not None and enough and min(enough) < own else None
 
     def _slots(self, ordinal: int) -> list[Slot]:
         """The clips of a take, the plain real one first."""
@@ -256,7 +275,8 @@ class _Planner:
         labels = {str(name): value for name, value in kind.labels.items()}
         return Slot(kind.kind, kind.made_by, index, driver=kind.driver, labels=labels)
 
-    def _clip(self, item: SourceItem, slot: Slot, ordinal: int) -> PlannedClip:
+    def _clip(self, item: SourceItem, slot: Slot, place: tuple[int, float | None]) -> PlannedClip:
+        ordinal, within = place
         spec = make_generator(slot.generator).spec
         # a plain real clip borrows nothing, and a sham only where its generator cannot do without
         plain_real = slot.kind == REAL_KIND
@@ -264,11 +284,12 @@ class _Planner:
         params = self.params.get(slot.kind) or resolve_params(slot.generator, {})
         recipe = self.recipe
         described = {
-            "take": [item.key, item.split, dict(item.spec), list(item.source_ids)],
-            "donor": [donor.item.key, dict(donor.item.spec), donor.relation] if donor else None,
+            "take": _described(item),
+            "donor": [_described(donor.item), donor.relation] if donor else None,
             "slot": [slot.kind, slot.index, slot.sham, dict(slot.labels)],
             "generator": [slot.generator, spec.version, dict(params)],
             "ordinal": 0 if plain_real else ordinal,
+            "within": within,
             "harmonise": recipe.harmonise.model_dump(mode="json"),
         }
         address = content_id("clip", CODE_VERSION, recipe.source.kind, recipe.seed, described, length=64)
@@ -284,6 +305,12 @@ class _Planner:
         if slot.recorded == REAL_KIND or self.rights_override:
             return None
         return rights_problem(most_restrictive([item.rights, *([donor.item.rights] if donor else [])]))
+
+
+def _seconds_of(item: SourceItem) -> float | None:
+    """Length of a take, where its source says it in the plan."""
+    length = item.spec.get("seconds")
+    return float(length) if isinstance(length, int | float) else None
 
 
 def _with_paths(recipe: Recipe, takes: Sequence[PlannedTake]) -> tuple[PlannedTake, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,7 +16,7 @@ from cmdfd.errors import CmdfdError, nearest
 from cmdfd.splits import DEFAULT_FRACTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Self
 
     from cmdfd.media.harmonise import HarmoniseSettings
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 2
 #: A recipe is a page of text; more is a mistake or an attack (anchors that grow without end).
 _MAX_BYTES = 1 << 20
+#: Most values of a recipe, its aliases written out: ten lines can name a thousand million of them.
+_MAX_VALUES = 500_000
 Split = Literal["train", "validation", "test"]
 #: Who drives or lends: the take itself, the fixed partner, or another take of the same person (else a partner).
 Driver = Literal["self", "cross", "other"]
@@ -197,14 +201,25 @@ def builtin_recipes() -> dict[str, str]:
 
 
 def load_recipe(named: str | Path) -> Recipe:
-    """Read a recipe.
+    """Read a recipe, and try the names in it.
 
     Args:
         named: Name of a built-in recipe, or a YAML file.
 
     Raises:
-        RecipeError: If there is none, or it breaks the schema; the text names the line and the nearest right word.
+        RecipeError: If there is none, it breaks the schema, or names what is not there; the text names the line and the
+            nearest right word.
     """
+    from generators.recipe_check import check_names
+
+    text, where = _text_of(named)
+    recipe = parse_recipe(text, where)
+    check_names(recipe, _tree_of(text, where), where)
+    return recipe
+
+
+def _text_of(named: str | Path) -> tuple[str, str]:
+    """Text of a recipe, and what to call it in errors."""
     path = Path(named)
     if path.suffix in {".yaml", ".yml"} or path.is_file():
         if not path.is_file():
@@ -212,13 +227,37 @@ def load_recipe(named: str | Path) -> Recipe:
         if path.stat().st_size > _MAX_BYTES:
             raise RecipeError(f"{path}: a recipe has at most {_MAX_BYTES} bytes")
         try:
-            return parse_recipe(path.read_text("utf-8"), str(path))
+            return path.read_text("utf-8"), str(path)
         except UnicodeDecodeError as error:
             raise RecipeError(f"{path}: not UTF-8 text: {error}") from error
     entry = files("generators.recipes") / f"{named}.yaml"
     if "/" in str(named) or "\\" in str(named) or not entry.is_file():
         raise RecipeError(f"unknown recipe {str(named)!r}: {nearest(str(named), builtin_recipes())}; or name a file")
-    return parse_recipe(entry.read_text("utf-8"), entry.name)
+    return entry.read_text("utf-8"), entry.name
+
+
+def _tree_of(text: str, where: str) -> Any:
+    """YAML with its line numbers.
+
+    Raises:
+        RecipeError: If it is none.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        tree = YAML(typ="rt", pure=True).load(text)
+        plain(tree)  # that it has an end
+    except RecursionError as error:
+        raise RecipeError(f"{where}: nested too deeply") from error
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark is not None else ""
+        problem = str(getattr(error, "problem", None) or error).splitlines()[0]
+        raise RecipeError(f"{where}{line}: not YAML: {problem}") from error
+    except ValueError as error:  # a number of thousands of digits, or aliases that grow
+        raise RecipeError(f"{where}: not YAML: {error}") from error
+    return tree
 
 
 def parse_recipe(text: str, where: str) -> Recipe:
@@ -231,16 +270,7 @@ def parse_recipe(text: str, where: str) -> Recipe:
     Raises:
         RecipeError: Naming line and field of up to five mistakes.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        tree = YAML(typ="rt", pure=True).load(text)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        problem = str(getattr(error, "problem", None) or error).splitlines()[0]
-        raise RecipeError(f"{where}{line}: not YAML: {problem}") from error
+    tree = _tree_of(text, where)
     if not isinstance(tree, dict):
         raise RecipeError(f"{where}: a recipe is a mapping with the keys {', '.join(Recipe.model_fields)}")
     try:
@@ -250,12 +280,19 @@ def parse_recipe(text: str, where: str) -> Recipe:
         raise RecipeError("\n".join(lines)) from error
 
 
-def plain(node: Any) -> Any:
-    """A YAML tree without its comments and positions."""
+def plain(node: Any, counter: Iterator[int] | None = None) -> Any:
+    """A YAML tree without its comments and positions.
+
+    Raises:
+        ValueError: If it has too many values.
+    """
+    counter = counter or itertools.count()
+    if next(counter) > _MAX_VALUES:
+        raise ValueError(f"more than {_MAX_VALUES} values, its aliases written out")
     if isinstance(node, dict):
-        return {str(key): plain(value) for key, value in node.items()}
+        return {str(key): plain(value, counter) for key, value in node.items()}
     if isinstance(node, list):
-        return [plain(value) for value in node]
+        return [plain(value, counter) for value in node]
     for kind in (bool, int, float, str):
         if isinstance(node, kind):
             return kind(node)
@@ -284,6 +321,11 @@ def _explain(error: Any) -> str:
         return f"unknown key {place!r}: {nearest(str(error['loc'][-1]), _fields(error['loc'][:-1]))}"
     if error["type"] == "missing":
         return f"the key {place!r} is missing"
+    if error["type"] == "literal_error":
+        allowed = re.findall(r"'([^']+)'", str(error.get("ctx", {}).get("expected", "")))
+        what = "unknown key" if error["loc"][-1:] == ("[key]",) else "unknown value"
+        if allowed:
+            return f"{place}: {what} {error['input']!r}: {nearest(str(error['input']), allowed)}"
     return f"{place}: {error['msg'].removeprefix('Value error, ')}"
 
 

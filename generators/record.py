@@ -20,6 +20,10 @@ LICENCE_ORDER = (
     "CC-BY-NC-ND-4.0", "research-only",
 )  # fmt: skip
 UNCLEAR = "unclear"
+#: What people write where a licence is not known; nothing is forged from such a recording.
+NO_LICENCE = frozenset(
+    {"", UNCLEAR, "unknown", "none", "no licence", "no license", "n/a", "na", "?", "-", "todo", "tbd"}
+)
 CONSENT_ORDER = ("synthetic", "given", "public-figure", "unknown")
 
 #: Packages whose versions may change the bytes of any clip.
@@ -53,9 +57,11 @@ def most_restrictive(rights: Iterable[Rights]) -> Rights:
 
 
 def _licence_rank(licence: str) -> int:
+    if licence.strip().casefold() in NO_LICENCE:
+        return len(LICENCE_ORDER) + 1
     if licence in LICENCE_ORDER:
         return LICENCE_ORDER.index(licence)
-    return len(LICENCE_ORDER) + (licence == UNCLEAR)
+    return len(LICENCE_ORDER)
 
 
 def _consent_rank(consent: str) -> int:
@@ -65,12 +71,12 @@ def _consent_rank(consent: str) -> int:
 def rights_problem(rights: Rights) -> tuple[str, str] | None:
     """Why nothing may be forged from a source: a code of `cmdfd.errors.JOB_CODES` and a sentence, or None.
 
-    A synthetic speaker needs no consent. "unclear" licences and unknown consent are refused.
+    A synthetic speaker needs no consent. Words that say that nobody knows are refused, and so is unknown consent.
     """
-    if rights.licence in ("", UNCLEAR):
-        return "licence_refused", "the licence of the recording is not known"
+    if rights.licence.strip().casefold() in NO_LICENCE:
+        return "licence_refused", f"licence {rights.licence!r} in sources.csv: nobody knows what may be done with it"
     if rights.consent not in CONSENT_ORDER or rights.consent == "unknown":
-        return "consent_missing", "nobody says that the person shown agreed to being forged"
+        return "consent_missing", f"consent {rights.consent!r} in sources.csv: nobody says that the person agreed"
     return None
 
 

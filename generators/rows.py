@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cmdfd.clip import Clip, Rights, Segment
 from generators.pairing import PARTNER
-from generators.record import as_text, finite, most_restrictive, rights_problem
+from generators.record import as_text, finite, most_restrictive
 from generators.sources.store import CLIP
 
 if TYPE_CHECKING:
@@ -119,7 +119,10 @@ def _is_place(text: str) -> bool:
 def provenance_row(
     bench: Bench, clip: Mapping[str, Any], spec: GeneratorSpec, outcome: Outcome, row: Clip, lender: Lender | None
 ) -> dict[str, Any]:
-    """Everything that went into a clip; times, hosts and memory are in the journal."""
+    """Everything that went into a clip; times, hosts and memory are in the journal.
+
+    The end of the build adds what is the same for all: tool versions, the recipe's hash, the reason of an override.
+    """
     roles = [("target", bench.item), ("donor", lender.item if lender is not None else None)]
     end = bench.start + bench.settings.seconds
     parents = [
@@ -157,13 +160,7 @@ def provenance_row(
         "licence": row.rights.licence,
         "consent": row.rights.consent,
         "pristine": row.rights.pristine,
-        "rights_override": _override(bench, row),
     }
-
-
-def _override(bench: Bench, row: Clip) -> str:
-    """The reason that was given, where a fake needed one."""
-    return str(bench.payload["rights_override"]) if row.labels.label and rights_problem(row.rights) else ""
 
 
 def _window(bench: Bench, take: Take) -> NDArray[np.float32]:

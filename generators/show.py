@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cmdfd.errors import JOB_CODES, MEDIA_CODES
 from cmdfd.tables import REFUSED
+from generators.pairing import SELF
 from generators.throughput import outside_share
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from generators.estimate import Estimate
     from generators.options import BuildReport
+    from generators.pairing import Donor
     from generators.plan import BuildPlan, Slot
     from generators.throughput import KindTime
 
@@ -85,11 +87,10 @@ def _slot_words(slot: Slot) -> str:
     return f"real, sham of {slot.kind}" if slot.sham and slot.kind != slot.recorded else slot.kind
 
 
-def _driver(donor: object) -> str:
+def _driver(donor: Donor | None) -> str:
     if donor is None:
         return ""
-    relation, item = getattr(donor, "relation", ""), getattr(donor, "item", None)
-    return "itself" if relation == "self" else f"{relation} {getattr(item, 'key', '')}"
+    return "itself" if donor.relation == SELF else f"{donor.relation} {donor.item.key}"
 
 
 def _show_planned_refusals(plan: BuildPlan) -> None:
@@ -179,8 +180,7 @@ def show_report(report: BuildReport) -> int:
         write(f"Time: {parts}.\n")
     for path in report.sheets:
         write(f"Look: {path}\n")
-    splits = [split for split in ("train", "validation", "test") if split in report.counts]
-    if "test" in splits:
+    if "test" in report.counts:
         write(f"Next: python -m benchmarks.run --detector mds --report-on {report.out}:test\n")
     else:
         write(f"Next: python -m benchmarks.run --detector mds --train-on {report.out}\n")

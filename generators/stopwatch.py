@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 #: The laps of `generators.jobs.make_clips`. What the last two hold is the build's own overhead.
 LOAD, GENERATE, ENCODE, HARMONISE, MEASURE, REST = "decode", "generate", "encode", "harmonise", "measure", "rest"
-LAPS = (LOAD, GENERATE, ENCODE, HARMONISE, MEASURE, REST)
 
 
 class Stopwatch:
@@ -33,12 +32,3 @@ class Stopwatch:
             own = took - self._inner.pop()
             self._inner[-1] += took
             self.seconds[name] = self.seconds.get(name, 0.0) + own
-
-
-def added(several: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Sum of several watches by lap."""
-    total: dict[str, float] = {}
-    for laps in several.values():
-        for name, seconds in laps.items():
-            total[name] = total.get(name, 0.0) + seconds
-    return total

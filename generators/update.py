@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from generators.plan import BuildPlan, PlannedClip
 
 #: Columns that the end of a build adds to every row of provenance.
-_ADDED = ("versions", "recipe_hash")
+_ADDED = ("versions", "recipe_hash", "rights_override")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,14 @@ class Change:
 
     Args:
         kept: Clips that are what the plan wants, by job id.
-        dropped: Clips, by kind, whose place in the plan is gone, so that they would be removed without another.
+        dropped: Clips, by kind, that would be removed without another in their place: those that a take has more of
+            than are planned.
+        known: Clips that the plan has too, be it as another job.
     """
 
     kept: Mapping[str, Clip]
     dropped: Mapping[str, int]
-
-    @property
-    def related(self) -> bool:
-        """Whether the plan is a change of this set rather than another one."""
-        return bool(self.kept)
+    known: int
 
 
 def compare(found: Dataset, plan: BuildPlan, jobs: Mapping[str, str], missing: Collection[str] = ()) -> Change:
@@ -49,27 +49,26 @@ def compare(found: Dataset, plan: BuildPlan, jobs: Mapping[str, str], missing: C
         jobs: Job id by clip id.
         missing: Generators that are not installed here; their clips are kept where the plan has them.
     """
-    wanted = set(jobs.values())
-    places = {(take.item.key, clip.slot.kind, clip.slot.sham) for take in plan.takes for clip in take.clips}
-    clips = {clip.id: clip for clip in found.clips()}
+    planned = [(take.item.key, clip) for take in plan.takes for clip in take.clips if clip.refused is None]
+    wanted = {jobs[clip.id]: clip.id for _, clip in planned}
+    ids = set(wanted.values())
+    # a copy without labels cannot lend what they say
+    clips = {clip.id: clip for clip in found.clips() if clip.kind}
     kept: dict[str, Clip] = {}
-    dropped: Counter[str] = Counter()
+    there: Counter[tuple[str, str]] = Counter()
     for row in _provenance(found.folder):
         clip = clips.get(row["id"])
         if clip is None:
             continue
+        there[row["take"], row["kind"]] += 1
         if row.get("job") in wanted:
             kept[row["job"]] = clip
-        elif row["generator"] in missing and clip.id in jobs:
+        elif row["generator"] in missing and clip.id in ids:
             kept[jobs[clip.id]] = clip
-        elif not _has_place(row, places):
-            dropped[row["kind"]] += 1
-    return Change(kept, dropped)
-
-
-def _has_place(row: Mapping[str, Any], places: set[tuple[str, str, bool]]) -> bool:
-    take, kind = row["take"], row["kind"]
-    return any((take, kind, sham) in places for sham in (False, True)) or kind == "real"
+    dropped: Counter[str] = Counter()
+    for (_, kind), n in (there - Counter((take, clip.slot.recorded) for take, clip in planned)).items():
+        dropped[kind] += n
+    return Change(kept, dropped, len(ids & clips.keys()))
 
 
 def _provenance(folder: Path) -> list[dict[str, Any]]:
@@ -77,24 +76,22 @@ def _provenance(folder: Path) -> list[dict[str, Any]]:
     return read_table(path) if path.is_file() else []
 
 
-def adopt(found: Dataset, work: Path, change: Change, plan: BuildPlan, jobs: Mapping[str, str]) -> int:
+def adopt(found: Dataset, work: Path, change: Change, plan: BuildPlan, jobs: Mapping[str, str]) -> None:
     """Turn the kept clips of a finished set into records of finished jobs; then it counts as unfinished.
 
-    Files whose bytes changed since are not kept. A clip whose place changed is moved. Can be killed and called again.
-
-    Returns:
-        Clips that are kept.
+    Clips of which a file is gone, or whose bytes changed since, are not kept, nor is anything that an earlier build
+    left in the work area. Can be killed and called again: until `build.json` goes, the set is what its tables say.
     """
     folder = found.folder
+    shutil.rmtree(work / "records", ignore_errors=True)
     provenance = {row["id"]: row for row in _provenance(folder)}
     stages: dict[str, list[dict[str, Any]]] = {}
     for row in read_table(folder / STAGES) if (folder / STAGES).is_file() else []:
         stages.setdefault(row["id"], []).append(row)
     order = {"source": 0, "raw": 1, "harmonised": 2}
-    n = 0
     for clip in (clip for take in plan.takes for clip in take.clips):
         old = change.kept.get(jobs[clip.id])
-        if old is None or not (folder / old.file).is_file() or sha256_file(folder / old.file) != old.sha256:
+        if old is None or not _is_whole(found, old):
             continue
         row = {name: value for name, value in provenance[old.id].items() if name not in _ADDED}
         record = {
@@ -107,22 +104,35 @@ def adopt(found: Dataset, work: Path, change: Change, plan: BuildPlan, jobs: Map
             "seconds": {},
         }
         write_job(work, jobs[clip.id], record)
-        n += 1
     (folder / BUILD_FILE).unlink()
-    return n
+
+
+def _is_whole(found: Dataset, clip: Clip) -> bool:
+    path, sides = found.path_of(clip), (found.mask_of(clip), found.track_of(clip))
+    whole = path.is_file() and all(side is None or side.is_file() for side in sides)
+    return whole and sha256_file(path) == clip.sha256
 
 
 def _moved(folder: Path, old: Clip, clip: PlannedClip) -> Clip:
-    """The clip where the plan has it; its files go there."""
+    """The clip where the plan has it; its files go there too, and the end of the build sweeps their old places."""
     new: dict[str, Any] = {"file": clip.paths.file}
     new |= {"mask": clip.paths.mask} if old.mask is not None else {}
     new |= {"tracks": clip.paths.tracks} if old.tracks is not None else {}
     for name, place in new.items():
         here = getattr(old, name)
-        if here != place and (folder / here).is_file():
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            (folder / here).replace(folder / place)
+        if here != place:
+            _put(folder / here, folder / place)
     return replace(old, **new)
+
+
+def _put(here: Path, there: Path) -> None:
+    """A second name for a file, or a copy where the file system has no such thing."""
+    there.parent.mkdir(parents=True, exist_ok=True)
+    there.unlink(missing_ok=True)
+    try:
+        os.link(here, there)
+    except OSError:
+        shutil.copyfile(here, there)
 
 
 def any_done(work: Path, out: Path, jobs: Mapping[str, str]) -> bool:

@@ -56,7 +56,7 @@ def refuse_foreign(out: Path) -> None:
 
 
 def claim(out: Path, plan: BuildPlan, jobs: Mapping[str, str], how: Claim) -> BuildFile | None:
-    """Prepare a folder for a build; call it under the lock.
+    """Prepare a folder for a build; one rank at a time, and none beside a build.
 
     A finished or unfinished build of which the plan keeps clips is gone on with: what is the same stays, what changed
     is made anew.
@@ -101,7 +101,9 @@ def is_finished(out: Path, recipe_hash: str) -> bool:
 def _why_not(found: Dataset, change: Change, how: Claim) -> str:
     """Why a finished set must not be changed into the plan; "" if it may."""
     same = f"holds the data set {found.name!r}, made from another recipe, source, seed or limit"
-    if not change.related:
+    if not change.kept and change.known:
+        return f"holds the data set {found.name!r}, made by other versions of the tools, so that no clip can be kept"
+    if not change.kept:
         return same
     if change.dropped and not how.prune:
         what = ", ".join(f"{n} of {kind!r}" for kind, n in sorted(change.dropped.items()))

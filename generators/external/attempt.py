@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cmdfd.errors import JobError
 from generators.external import collect
 from generators.external.check import runtime_of, weight_path
-from generators.external.logs import secrets_of
+from generators.external.logs import secrets_of, with_codes
 from generators.external.place import environment_of, supply_ffmpeg
 from generators.external.runtimes import Call, python_word
 from generators.external.shadow import ShadowError, files_below, make_shadow, private_folders, real_folder
@@ -103,7 +103,7 @@ def set_up(
         values=values,
         environment=environment_of(spec, installed, folder, fixed),
         containment=containment,
-        secrets=secrets_of(os.environ, installed.env_allow),
+        secrets=with_codes(secrets_of(os.environ, installed.env_allow)),
         links=(*links, *programs),
     )
     attempt.before = collect.present(folder.root, spec.output.path)

@@ -227,13 +227,13 @@ def _weight(weight: Weight, installed: Installed) -> Iterator[Problem]:
         yield Problem("hash_mismatch", what, weight.get)
 
 
-_HASHES: dict[tuple[str, int, int, int], str] = {}
+_HASHES: dict[tuple[str, int, int, int, int], str] = {}
 
 
 def hash_of(path: Path) -> str:
     """SHA-256 of a file, or of the names and hashes of all files below a folder.
 
-    A file is read again only when its size, time or inode changed.
+    A file is read again only when its size, inode or one of its times changed.
     """
     if path.is_dir():
         whole = hashlib.sha256()
@@ -244,7 +244,7 @@ def hash_of(path: Path) -> str:
     from cmdfd.clip import sha256_file
 
     state = path.stat()
-    key = (str(path), state.st_size, state.st_mtime_ns, state.st_ino)
+    key = (str(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
     if key not in _HASHES:
         _HASHES[key] = sha256_file(path)
     return _HASHES[key]

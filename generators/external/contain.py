@@ -102,10 +102,15 @@ def contained(
 
 
 def _hidden_ones(paths: list[Path]) -> list[str]:
-    """Those that lie in a hidden folder, outer ones first, so that an inner one is not covered again."""
-    found: set[str] = set()
+    """Those that lie in a hidden folder, outermost ones alone: they show what is inside them."""
+    found: set[Path] = set()
     for path in paths:
         for one in (path.absolute(), path.resolve()):
             if one.exists() and any(one.is_relative_to(hidden) for hidden in _HIDDEN) and str(one) not in _HIDDEN:
-                found.add(str(one))
-    return sorted(found, key=lambda one: (one.count("/"), one))
+                found.add(one)
+    kept: dict[Path, None] = {}
+    for one in sorted(found, key=lambda one: (len(one.parts), one)):
+        # bubblewrap takes 9000 arguments, and a checkout may hold more large files than that
+        if not any(outer in kept for outer in one.parents):
+            kept[one] = None
+    return [str(one) for one in kept]

@@ -32,7 +32,7 @@ class Installed(BaseModel):
         env_allow: Variables of the user's environment that the program may see.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     checkout: Path | None = None
     python: Path | None = None
@@ -43,7 +43,7 @@ class Installed(BaseModel):
     url: str = Field(default="", pattern=r"^(https?://[^\s]+)?$")
     weights: dict[Name, Path] = {}
     device: Literal["cpu", "cuda"] = "cpu"
-    timeout: float | None = Field(default=None, gt=0)
+    timeout: float | None = Field(default=None, gt=0, le=7 * 86400)
     env_allow: list[str] = []
 
     @field_validator("checkout", "python")

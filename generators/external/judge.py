@@ -54,17 +54,23 @@ def told_reason(spec: ExternalSpec, text: str) -> JobError | None:
     return None
 
 
-def check_ended(spec: ExternalSpec, ended: Ended, text: str) -> None:
+def check_ended(spec: ExternalSpec, ended: Ended, text: str, limit: float) -> None:
     """Refuse a program that ended badly, whatever it may have written before.
 
     An exit code other than 0 is a failure even beside a file that decodes: such a file is often one of an earlier
     stage, and a generator that reports success by failing needs a driver.
 
+    Args:
+        spec: The generator.
+        ended: How it ended.
+        text: What it printed.
+        limit: Seconds that it had.
+
     Raises:
         JobError: "timeout", "oom", "crashed", or what the program's words tell.
     """
     if ended.timed_out:
-        raise JobError("timeout", spec.name, f"it did not end within {spec.run.timeout:g} s")
+        raise JobError("timeout", spec.name, f"it did not end within {limit:g} s")
     if ended.exit_code == 0:
         return
     told = told_reason(spec, text)

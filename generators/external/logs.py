@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from pathlib import Path
@@ -42,6 +43,33 @@ def secrets_of(environment: Mapping[str, str], allowed: Iterable[str] = ()) -> t
     values |= _token_files(environment)
     kept = {value for value in values if len(value) >= _SHORTEST and not _is_path(value)}
     return tuple(sorted((value.encode("utf-8", "surrogateescape") for value in kept), key=lambda one: (-len(one), one)))
+
+
+def with_codes(secrets: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Secrets together with their hexadecimal and base64 forms, longest first.
+
+    Base64 of a text that holds a secret somewhere depends on its place modulo 3; of each of the three forms, the
+    characters count that no neighbour has a part in. That is how HTTP's basic authentication prints a password.
+    """
+    found = set(secrets)
+    for one in tuple(found):
+        found |= {one.hex().encode(), one.hex().upper().encode()}
+        for place in range(3):
+            whole = base64.b64encode(bytes(place) + one).rstrip(b"=")
+            begin, end = -(-8 * place // 6), (place + len(one)) * 8 // 6
+            found |= {whole[begin:end], whole[begin:end].translate(_URL_SAFE)}
+    return tuple(sorted((one for one in found if len(one) >= _SHORTEST), key=lambda one: (-len(one), one)))
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+def scrubbed(text: str, secrets: tuple[bytes, ...]) -> str:
+    """A text without secrets, longest first."""
+    data = text.encode("utf-8", "surrogateescape")
+    for one in secrets:
+        data = data.replace(one, SCRUBBED)
+    return data.decode("utf-8", "replace")
 
 
 def _is_path(value: str) -> bool:
@@ -108,7 +136,7 @@ class ScrubbedLog:
 
 
 def find_in_files(paths: Iterable[Path], secrets: tuple[bytes, ...], most: int = 16 << 20) -> tuple[Path, ...]:
-    """Files that hold a secret.
+    """Files that hold a secret, or have one in their name.
 
     Args:
         paths: Files to search; larger ones than `most`, links and what is no file are passed over.
@@ -122,6 +150,9 @@ def find_in_files(paths: Iterable[Path], secrets: tuple[bytes, ...], most: int =
         return ()
     found, left = [], 16 * most
     for path in paths:
+        if any(one in os.fsencode(path.name) for one in secrets):
+            found.append(path)
+            continue
         try:
             if path.is_symlink() or not path.is_file() or (size := path.stat().st_size) > min(most, left):
                 continue

@@ -134,9 +134,12 @@ def _remove(top: Path) -> None:
     """Remove a tree, also where a program took rights away from its own folders."""
     shutil.rmtree(top, ignore_errors=True)
     if top.exists():
-        for place, _, _ in os.walk(top):
-            with contextlib.suppress(OSError):
-                Path(place).chmod(0o700)
+        for place, folders, _ in os.walk(top):
+            for name in folders:  # before they are entered
+                inner = Path(place) / name
+                with contextlib.suppress(OSError):
+                    if not inner.is_symlink():
+                        inner.chmod(0o700)
         shutil.rmtree(top, ignore_errors=True)
 
 

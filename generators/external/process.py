@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets as random_words
 import selectors
 import signal
 import subprocess
@@ -25,6 +26,10 @@ GRACE = 3.0
 #: Programs that pass no TERM on, and whose end is a KILL for all below.
 SPARE = ("bwrap",)
 _BLOCK = 1 << 16
+#: Seconds for what still lies in the pipes at the end: a program that outlives all signals could fill them for ever.
+_LAST_WORDS = 2.0
+#: A variable that every process of one run inherits, by which it can be told from others.
+_MARK = "CMDFD_RUN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ def run_program(
     """
     begun = time.monotonic()
     read_end, write_end = os.pipe()
+    mark = random_words.token_hex(16)
     settings = {
         "report": write_end, "parent": os.getpid(), "limits": limits.as_resources(), "grace": limits.grace,
         "spare": list(SPARE),
@@ -111,7 +117,7 @@ def run_program(
         process = subprocess.Popen(
             outer,
             cwd=folder,
-            env=dict(environment),
+            env={**environment, _MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -131,6 +137,8 @@ def run_program(
         out.close()
         error.close()
         report = _report(read_end)
+        if not report:  # the program has ended its supervisor, which then ended nobody
+            _end_marked(mark)
     code = report.get("exit_code")
     return Ended(
         exit_code=None if timed_out else code,
@@ -157,8 +165,10 @@ def _attend(process: subprocess.Popen[bytes], streams: dict[Any, ScrubbedLog], d
                     break
                 timed_out, deadline = True, now + grace + 10.0
                 process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGCONT)  # the program may have stopped it
             _drain(selector, streams, 0.02)
-        while _drain(selector, streams, 0.0):
+        until = time.monotonic() + _LAST_WORDS
+        while _drain(selector, streams, 0.0) and time.monotonic() < until:
             pass
     return timed_out
 
@@ -193,6 +203,23 @@ def _finish(process: subprocess.Popen[bytes], grace: float) -> None:
     for stream in (process.stdout, process.stderr):
         if stream is not None:
             stream.close()
+
+
+def _end_marked(mark: str) -> None:
+    """Kill every process that inherited a mark (Linux), until there is none."""
+    wanted = f"{_MARK}={mark}".encode()
+    for _ in range(500):
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if wanted in (entry / "environ").read_bytes().split(b"\0"):  # empty for what has ended already
+                    found.append(int(entry.name))
+        for pid in found:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        if not found:
+            return
+        time.sleep(0.01)
 
 
 def _report(handle: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from generators.external import collect, judge, server
 from generators.external.attempt import Attempt, set_up
 from generators.external.check import check, runtime_of
 from generators.external.contain import ENVIRONMENT, NOT_CONTAINED, Containment, contained, probe
-from generators.external.logs import find_in_files
+from generators.external.logs import find_in_files, scrubbed
 from generators.external.normalise import Normaliser
 from generators.external.origin import origin_of
 from generators.external.place import BOXES, KEPT, PREFIX, job_folder, scratch_prefix, scratch_root
@@ -107,6 +107,7 @@ class Runner:
                 "timeout" and "crashed" it is tried again, as often as the spec says.
         """
         installed = self._ready()
+        weights = origin_of(self.spec, installed)["weights"]
         containment = self._containment()
         seed = int(job.rng.integers(1 << 31))
         root = scratch_root()
@@ -122,12 +123,14 @@ class Runner:
                         self.spec, installed, inputs, folder, params=params, seed=seed, containment=containment
                     )
                     ran = self._attempt(attempt, job, installed, params)
+                    self._check_weights(installed, weights)
                 code = "ok"
                 return ran
             except JobError as error:
                 code = error.code
                 if code not in RETRY_CODES or not left:
-                    raise
+                    known = attempt.secrets if attempt is not None else ()
+                    raise JobError(code, error.generator, scrubbed(error.detail, known)) from error
             finally:
                 self._write_journal(address, code, time.monotonic() - begun, attempt)
         raise AssertionError("unreachable")
@@ -151,6 +154,14 @@ class Runner:
             raise CmdfdError(f"containment is required, and {found.reason}")
         return found
 
+    def _check_weights(self, installed: Installed, before: Mapping[str, str]) -> None:
+        """Raise "hash_mismatch" where weights are not those any more that were checked and will be recorded."""
+        after = origin_of(self.spec, installed)["weights"]
+        changed = sorted(name for name in before if after.get(name) != before[name])
+        if changed:
+            detail = f"weights changed while it ran: {', '.join(changed)}; put the right files back"
+            raise JobError("hash_mismatch", self.spec.name, detail)
+
     # ---- the attempt
 
     def _attempt(self, attempt: Attempt, job: Job, installed: Installed, params: Mapping[str, Any]) -> Ran:
@@ -162,7 +173,7 @@ class Runner:
             text = judge.read_logs(attempt.folder.logs)
             self._check_secrets(attempt)
             assert attempt.ended is not None  # noqa: S101 - it was executed
-            judge.check_ended(self.spec, attempt.ended, text)
+            judge.check_ended(self.spec, attempt.ended, text, installed.timeout or self.spec.run.timeout)
         try:
             raw = self._collected(attempt, job)
         except JobError as error:
@@ -184,6 +195,8 @@ class Runner:
         cwd = folder.root / run.cwd
         site = Site(folder.box, cwd, folder.top.name, attempt.environment)
         call = attempt.call = make_call(self.spec, installed, attempt.values, params, site)
+        if any("\0" in one for one in (*call.command, *attempt.environment.values())):
+            raise JobError("input_unsupported", self.spec.name, "a parameter or the words hold a character U+0000")
         inside = bool(call.contain and attempt.containment.program)
         command = list(call.command)
         if inside:

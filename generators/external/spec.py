@@ -31,14 +31,22 @@ def _relative(value: str) -> str:
     return value
 
 
+def _below(value: str) -> str:
+    if not PurePosixPath(value).parts:
+        raise ValueError(f"must name something inside the checkout, got {value!r}")
+    return value
+
+
 RelativePath = Annotated[str, AfterValidator(_relative)]
+#: A path that is not the checkout itself.
+PathBelow = Annotated[RelativePath, AfterValidator(_below)]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")]
 Param = bool | int | float | str | list[int | float | str]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PictureInput(_Part):
@@ -134,7 +142,7 @@ class Output(_Part):
         max_tail_seconds: More loss at the end than this is av_mismatch, even outside the clip.
     """
 
-    path: RelativePath
+    path: PathBelow
     crop: tuple[int, int, int, int] | None = None
     fps_true: float | None = Field(default=None, gt=0, le=240)
     picture: bool = True
@@ -154,7 +162,7 @@ class Output(_Part):
 class TextFile(_Part):
     """A small text file that is written into the shadow before the start; `text` may hold placeholders."""
 
-    path: RelativePath
+    path: PathBelow
     text: str = Field(max_length=1 << 16)
 
 
@@ -192,7 +200,7 @@ class Run(_Part):
     checkout: bool = True
     modules: list[str] = []
     files_needed: list[RelativePath] = []
-    private: list[RelativePath] = []
+    private: list[PathBelow] = []
     keep: list[RelativePath] = []
     leave_out: list[RelativePath] = []
     driver: str | None = Field(default=None, pattern=r"^[a-z0-9_]+\.py$")
@@ -201,8 +209,8 @@ class Run(_Part):
     cpu_args: list[str] = []
     gpu: Literal["optional", "required", "unused"] = "optional"
     timeout: float = Field(default=1800, gt=0, le=7 * 86400)
-    memory_gb: float | None = Field(default=None, gt=0)
-    max_output_gb: float = Field(default=4, gt=0)
+    memory_gb: float | None = Field(default=None, gt=0, le=65536)
+    max_output_gb: float = Field(default=4, gt=0, le=65536)
     retries: int = Field(default=1, ge=0, le=5)
     min_seconds: float = Field(default=0, ge=0)
     max_seconds: float = Field(default=600, gt=0)
@@ -224,7 +232,7 @@ class Weight(_Part):
     """
 
     name: Name
-    path: RelativePath
+    path: PathBelow
     sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     get: str = Field(min_length=1)
     optional: bool = False

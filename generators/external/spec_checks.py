@@ -43,12 +43,16 @@ def texts(spec: ExternalSpec) -> Iterator[tuple[str, str]]:
 
 def _templates(spec: ExternalSpec) -> Iterator[str]:
     for where, text in texts(spec):
+        if "\0" in text:
+            yield f"{where}: holds a character U+0000, which no command line can"
         for name in placeholders(text):
             problem = _placeholder(spec, name)
             if problem:
                 yield f"{where}: {problem}"
     if "{" in spec.output.path:
         yield "output.path: takes no placeholders: use a glob"
+    if any("**" in part and part != "**" for part in PurePosixPath(spec.output.path).parts):
+        yield "output.path: ** must stand alone between slashes"
     for name in spec.run.flags:
         if not isinstance(spec.params.get(name), bool):
             yield f"run.flags.{name}: params.{name} must be true or false"

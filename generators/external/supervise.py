@@ -26,6 +26,10 @@ import time
 from pathlib import Path
 
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+#: Of proc(5), oom_score_adj: where memory runs out, the kernel shall end the generator, not the build beside it.
+_FIRST_TO_GO = "1000"
+#: Seconds for which KILL is sent again and again; who is in the middle of a broken disk's read ends no sooner.
+_KILL_SECONDS = 8.0
 _ASKED: list[int] = []
 
 
@@ -34,55 +38,64 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
-def _parents() -> dict[int, tuple[int, str]]:
-    """Every process of this machine that can be seen: its parent and its name."""
+def _everybody() -> dict[int, tuple[int, int, str, bool]]:
+    """Every process of this machine that can be seen: its parent, its group, its name, and whether it lives."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
                 text = (entry / "stat").read_text("utf-8", "replace")
                 name, rest = text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :].split()
-                if rest[0] != "Z":
-                    found[int(entry.name)] = (int(rest[1]), name)
+                found[int(entry.name)] = (int(rest[1]), int(rest[2]), name, rest[0] != "Z")
     return found
+
+
+def _below() -> dict[int, tuple[int, int, str, bool]]:
+    """All processes below this one, as `_everybody`, those included that have ended and were not collected yet."""
+    if not Path("/proc/self/stat").exists():
+        return {}
+    everybody = _everybody()
+    below = {os.getpid()}
+    grown = True
+    while grown:
+        more = {pid for pid, (parent, *_) in everybody.items() if parent in below} - below
+        below |= more
+        grown = bool(more)
+    return {pid: everybody[pid] for pid in below if pid != os.getpid()}
 
 
 def descendants() -> dict[int, str]:
     """All living processes below this one, with their names."""
-    if not Path("/proc/self/stat").exists():
-        return {}
-    parents = _parents()
-    below = {os.getpid()}
-    grown = True
-    while grown:
-        more = {pid for pid, (parent, _) in parents.items() if parent in below} - below
-        below |= more
-        grown = bool(more)
-    return {pid: parents[pid][1] for pid in below if pid != os.getpid()}
+    return {pid: name for pid, (_, _, name, lives) in _below().items() if lives}
 
 
-def _send(number: int, group: int, spare: list[str]) -> int:
-    """Signal everything below; returns how many there were."""
-    found = descendants()
-    for pid, name in found.items():
-        if number == signal.SIGKILL or name not in spare:
+def _send(number: int, group: int, spare: list[str]) -> None:
+    """Signal everything below."""
+    found = _below()
+    for pid, (_, _, name, lives) in found.items():
+        if lives and (number == signal.SIGKILL or name not in spare):
             with contextlib.suppress(OSError):
                 os.kill(pid, number)
-    if sys.platform != "linux" and group:
+    groups = {group} - {0} if sys.platform != "linux" else set()
+    if number == signal.SIGKILL:
+        # who forks and ends all the time has another number by now, but is of the same group
+        groups |= {one for _, one, _, _ in found.values()} - {os.getpgrp()}
+    for one in groups:
         with contextlib.suppress(OSError):
-            os.killpg(group, number)
-    return len(found)
+            os.killpg(one, number)
 
 
-def _reap(child: int, state: dict[str, int]) -> None:
-    """Collect whoever has ended."""
-    with contextlib.suppress(ChildProcessError):
+def _reap(child: int, state: dict[str, int]) -> bool:
+    """Collect whoever has ended; False where nobody is left: orphans become children of this process."""
+    try:
         while True:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
-                return
+                return True
             if pid == child:
                 state["status"] = status
+    except ChildProcessError:
+        return False
 
 
 def end_all(child: int, state: dict[str, int], grace: float, spare: list[str]) -> None:
@@ -90,15 +103,13 @@ def end_all(child: int, state: dict[str, int], grace: float, spare: list[str]) -
     until = time.monotonic() + grace
     if grace > 0:
         _send(signal.SIGTERM, child, spare)
-        while time.monotonic() < until and descendants():
-            _reap(child, state)
+        while time.monotonic() < until and _reap(child, state):
             time.sleep(0.01)
-    for _ in range(500):
-        _reap(child, state)
-        if not _send(signal.SIGKILL, child, spare):
-            break
-        time.sleep(0.01)
-    _reap(child, state)
+    until = time.monotonic() + _KILL_SECONDS
+    _send(signal.SIGKILL, child, spare)
+    while _reap(child, state) and time.monotonic() < until:  # an empty list of processes would be no proof
+        _send(signal.SIGKILL, child, spare)
+        time.sleep(0.001)
 
 
 def _start(command: list[str], limits: dict[str, int], report: int) -> int:
@@ -108,6 +119,9 @@ def _start(command: list[str], limits: dict[str, int], report: int) -> int:
     try:
         os.close(report)
         os.setpgid(0, 0)
+        _prctl(_SET_PDEATHSIG, signal.SIGKILL)  # it may end its supervisor
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, "ascii")
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         for name, value in limits.items():

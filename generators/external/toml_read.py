@@ -52,11 +52,13 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a TOMLDecodeError, or a number of thousands of digits
         line = re.search(r"at line (\d+)", str(error))
         number = int(line[1]) if line else len(text.splitlines())
         message = re.sub(r"\s*\(at .*\)$", "", str(error))
         raise SpecError(f"{where}:{number}: not TOML: {message}") from error
+    except RecursionError as error:
+        raise SpecError(f"{where}: lists or tables are nested too deeply") from error
 
 
 def validated(kind: type[Record], tree: dict[str, Any], text: str, where: str, prefix: Sequence[str] = ()) -> Record:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     State = tuple[int, int, int]
 
 #: Text of EROFS in the C library and in Python.
-_EROFS = re.compile(r"[^\n]*(?:Read-only file system|\[Errno 30\]|\bEROFS\b)[^\n]*")
+_EROFS = re.compile(r"Read-only file system|\[Errno 30\]|\bEROFS\b")
+#: Characters of a line that are shown before and behind that text; a line has no end where a program wants it so.
+_SHOWN = 200
 #: Most entries of one picture.
 _MOST = 200_000
 _SKIPPED = frozenset({".git"})
@@ -109,5 +111,8 @@ def refused_writes(logs: Iterable[Path]) -> tuple[str, ...]:
     found: list[str] = []
     for path in logs:
         text = path.read_bytes().decode("utf-8", "replace")
-        found += [match[0].strip()[:300] for match in _EROFS.finditer(text)]
+        for match in _EROFS.finditer(text):
+            before = text[max(match.start() - _SHOWN, 0) : match.start()].rpartition("\n")[2]
+            behind = text[match.end() : match.end() + _SHOWN].partition("\n")[0]
+            found.append(f"{before}{match[0]}{behind}".strip()[:300])
     return tuple(dict.fromkeys(found))

@@ -28,7 +28,7 @@ ROW_HEIGHT = THUMB + 10
 #: Height of the lanes below the sound's curve that show what is forged when: one for sound, one for picture.
 LANE = 12
 #: Masks: a colour that no skin has, and how much of it: the lips below must stay visible.
-TINT, TINT_SHARE = (0, 170, 255), 0.30
+TINT, TINT_SHARE = (0, 170, 255), 0.12
 #: Where more of the picture was changed, it gets a thick frame and no tint, which would only hide it.
 MOST = 0.6
 #: A mask's pixel counts where at least this much of 255 is left after scaling.

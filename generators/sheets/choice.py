@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cmdfd.clip import Modality
 from generators.sheets.origins import is_plain_real, kind_order, open_splits, origins
 
 if TYPE_CHECKING:
@@ -118,3 +119,19 @@ def moments(take: SheetTake, frames: int) -> list[int]:
         unseen &= ~forged[:, best]
         found.append(best)
     return found
+
+
+def own_moments(clip: Clip, shared: Sequence[int]) -> list[int]:
+    """The frames that are shown of one clip: those of its take, but one of them inside a forged picture.
+
+    Args:
+        clip: The clip.
+        shared: Frames that are shown of every clip of its take.
+    """
+    pictures = [one for one in clip.segments if one.modality != Modality.AUDIO]
+    shown = [(index + 0.5) / clip.fps for index in shared]
+    if not pictures or any(one.start <= time < one.end for one in pictures for time in shown):
+        return list(shared)
+    middle = min(int((pictures[0].start + pictures[0].end) / 2 * clip.fps), clip.n_frames - 1)
+    nearest = min(range(len(shared)), key=lambda column: abs(shared[column] - middle))
+    return [middle if column == nearest else index for column, index in enumerate(shared)]

@@ -27,7 +27,7 @@ from generators.sheets.canvas import (
     font,
     tinted,
 )
-from generators.sheets.choice import SheetTake, choose, moments, takes_of
+from generators.sheets.choice import SheetTake, choose, moments, own_moments, takes_of
 from generators.sheets.origins import RELATIONS, is_plain_real
 
 if TYPE_CHECKING:
@@ -177,12 +177,14 @@ def _draw_page(dataset: Dataset, page: Sequence[SheetTake], sample: _Sample, num
         _draw_head(draw, y, part, indices, (wide, strip_left, width))
         y += _HEAD_HEIGHT
         for clip, origin in zip(part.clips, part.origins, strict=True):
-            pictures = _pictures(dataset, clip, indices)
+            shown = own_moments(clip, indices)
+            pictures = _pictures(dataset, clip, shown)
             failed += [clip.id] if pictures.problem else []
             relation = RELATIONS.get(origin.relation, "driven by another take" if origin.donor else "")
             draw_labels(draw, MARGIN, y, clip, "" if is_plain_real(clip) else relation)
             _draw_frames(image, draw, y, pictures, wide)
-            draw_strip(draw, strip_left, y, clip, pictures, [index / clip.fps for index in indices])
+            _draw_other_times(draw, y, clip.fps, (indices, shown), wide)
+            draw_strip(draw, strip_left, y, clip, pictures, [index / clip.fps for index in shown])
             y += ROW_HEIGHT
         y += 8
     return image, failed
@@ -206,7 +208,9 @@ def _draw_head(draw: ImageDraw, y: int, part: SheetTake, indices: Sequence[int],
     wide, strip_left, width = places
     draw.rectangle([MARGIN, y, width - MARGIN, y + _HEAD_HEIGHT - 6], fill=LIGHT.surface)
     more = "" if part.clips[0].kind == REAL_KIND else ", no real clip" if not _has_real(part) else ", continued"
-    name = fitted(f"{part.split}: {part.key}{more}", LABEL_WIDTH - 16, font(13, bold=True))
+    number = part.key.rsplit("-", 1)[-1] if "-" in part.key else part.key
+    who = f"{part.clips[0].face_id or part.key}, {number}"
+    name = fitted(f"{part.split}: {who}{more}", LABEL_WIDTH - 16, font(13, bold=True))
     draw.text((MARGIN + 8, y + 12), name, font=font(13, bold=True), fill=LIGHT.ink, anchor="lm")
     fps, seconds = part.clips[0].fps, part.clips[0].duration
     for column, index in enumerate(indices):
@@ -238,6 +242,18 @@ def _draw_frames(image: Image, draw: ImageDraw, y: int, pictures: ClipPictures, 
     for column, frame in enumerate(pictures.frames):
         shown = tinted(frame, pictures.masks[column]) if len(pictures.masks) > column else frame
         image.paste(Image.fromarray(np.ascontiguousarray(shown)), (left + column * (wide + GAP), y))
+
+
+def _draw_other_times(
+    draw: ImageDraw, y: int, fps: float, times: tuple[Sequence[int], Sequence[int]], wide: int
+) -> None:
+    """Write the time on a picture that is not of its column's time."""
+    for column, (index, shown) in enumerate(zip(*times, strict=True)):
+        if index != shown:
+            place = (MARGIN + LABEL_WIDTH + column * (wide + GAP) + 4, y + 4)
+            text = f"{shown / fps:.2f} s"
+            draw.rectangle(draw.textbbox(place, text, font=font(12)), fill=LIGHT.paper)
+            draw.text(place, text, font=font(12), fill=LIGHT.ink)
 
 
 def _pictures(dataset: Dataset, clip: Clip, indices: Sequence[int]) -> ClipPictures:

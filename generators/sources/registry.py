@@ -6,7 +6,9 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from cmdfd.errors import CmdfdError
+from pydantic import ValidationError
+
+from cmdfd.errors import CmdfdError, nearest
 from cmdfd.registry import Registry
 
 if TYPE_CHECKING:
@@ -43,6 +45,14 @@ def _make(kind: str, options: str) -> Source:
     made = SOURCES.load(kind)
     try:
         source: Source = made(json.loads(options))
-    except (TypeError, ValueError) as error:  # pydantic's error is a ValueError
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "options"
+        hint = ""
+        if first["type"] == "extra_forbidden" and hasattr(made, "OPTIONS"):
+            hint = f"; {nearest(str(first['loc'][-1]), made.OPTIONS.model_fields)}"
+        message = first["msg"].removeprefix("Value error, ")
+        raise CmdfdError(f"source {kind!r}: {name}: {message}, got {first['input']!r}{hint}") from error
+    except (TypeError, ValueError) as error:
         raise CmdfdError(f"source {kind!r} does not take the options {options}: {error}") from error
     return source

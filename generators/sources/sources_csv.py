@@ -8,6 +8,7 @@ synthetic or unknown) and `pristine` (whether nothing in the recording was gener
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import unicodedata
 import warnings
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from cmdfd.clip import Rights
-from cmdfd.errors import CmdfdError, nearest
+from cmdfd.errors import CmdfdError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,6 +61,14 @@ class SourceRow:
     identity: str | None
     rights: Rights
     line: int
+
+
+_WHAT_TO_WRITE = {
+    "file": "write the path inside the folder",
+    "licence": "write an SPDX id, the name of the terms, or 'unclear'",
+    "consent": "write given, public-figure, synthetic or unknown",
+    "pristine": "write true or false",
+}
 
 
 class _Cells(BaseModel):
@@ -180,8 +189,11 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
         raise SourcesCsvError(f"{path}: line 1: the column {twice[0]!r} is there twice")
     missing = [name for name in REQUIRED if name not in header]
     if missing:
-        hint = nearest(missing[0], [name for name in header if name])
-        raise SourcesCsvError(f"{path}: line 1: there is no column {missing[0]!r}; {hint}")
+        meant = difflib.get_close_matches(missing[0], [name for name in header if name not in COLUMNS], n=1, cutoff=0.5)
+        hint = f"rename {meant[0]!r}" if meant else "add it"
+        raise SourcesCsvError(
+            f"{path}: line 1: there is no column {missing[0]!r}; {hint}; columns: {', '.join(COLUMNS)}"
+        )
     extra = [name for name in header if name not in COLUMNS]
     if extra:
         warnings.warn(f"{path.name}: columns not read: {', '.join(map(repr, extra))}", SourcesCsvWarning, stacklevel=3)
@@ -198,6 +210,8 @@ def _row(line: int, cells: dict[str, str]) -> tuple[SourceRow | None, list[str]]
 
 def _told(line: int, column: str, cells: dict[str, str], message: str) -> str:
     value = cells.get(column, "")
+    if not value.strip():
+        message = f"is empty; {_WHAT_TO_WRITE.get(column, 'fill it in')}"
     return f"line {line}, column {column!r}: {value[:80]!r}: {message.removeprefix('Value error, ')}"
 
 

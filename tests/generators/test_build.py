@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 import pytest
+from tiny_source import SERIAL, tree
 
 from cmdfd.dataset import Dataset
 from cmdfd.errors import CmdfdError
@@ -28,37 +28,7 @@ from generators.recipe import Recipe
 
 HERE = Path(__file__).parent
 Make = Callable[..., Recipe]
-SERIAL = BuildOptions(executor="serial")
 SIZE = {"identities": 2, "clips": 1}
-
-
-def tree(folder: Path) -> dict[str, str]:
-    """Every file of a data set with its hash, but for the journal, which holds times."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "journal.jsonl" and ".work" not in path.parts
-    }
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny set, built once."""
-    from tiny_source import HARMONISE, KINDS
-
-    recipe = tiny(KINDS, HARMONISE)
-    out = tmp_path_factory.mktemp("made") / "tiny"
-    report = build(recipe, out, options=SERIAL)
-    assert not report.refused and not report.remaining and report.passed
-    return out
-
-
-def tiny(kinds: list[Any], harmonise: dict[str, Any], **changes: Any) -> Recipe:
-    return Recipe.model_validate({
-        "schema_version": 1, "name": "tiny", "seed": 3, "source": {"kind": "tiny_source:TinySource"},
-        "splits": {"train": {"identities": 2, "clips": 2}, "test": {"identities": 2, "clips": 1}},
-        "kinds": kinds, "harmonise": harmonise, **changes,
-    })  # fmt: skip
 
 
 def video_packets(path: Path) -> str:
@@ -370,100 +340,6 @@ def test_help_is_quick_and_light() -> None:
     code += "print(sorted({'torch', 'cv2', 'av', 'pandas', 'scipy', 'matplotlib', 'pyarrow'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stdout.strip().endswith("[]"), done.stdout[-300:] + done.stderr
-
-
-def change(recipe: Recipe, **fields: Any) -> Recipe:
-    return Recipe.model_validate({**recipe.model_dump(), **fields})
-
-
-def journal(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()]
-
-
-def test_a_finished_set_is_changed_and_only_what_is_new_is_made(made: Path, tmp_path: Path, tiny_recipe: Make) -> None:
-    recipe = tiny_recipe()
-    out = tmp_path / "tiny"
-    shutil.copytree(made, out)
-    (out / "journal.jsonl").unlink()
-    # one method more
-    mute = {"kind": "video/mouth_mute"}
-    more = change(recipe, kinds=[*recipe.model_dump()["kinds"], mute])
-    report = build(more, out, options=SERIAL)
-    assert report.kept == 0 and {one.kind: one.n for one in report.throughput} == {"video/mouth_mute": 6}
-    jobs = [line for line in journal(out) if line["step"] == "job"]
-    assert {line["kind"] for line in jobs if line["seconds"]} == {"video/mouth_mute"}
-    build(more, tmp_path / "fresh", options=SERIAL)
-    assert tree(out) == tree(tmp_path / "fresh")
-    # a parameter of one method: the others' files stay where they are
-    times = {path: path.stat().st_mtime_ns for path in out.rglob("*.mp4")}
-    kinds = [{**one, "params": {"keep": 0.3}} if one["kind"] == "video/mouth_mute" else one
-             for one in more.model_dump()["kinds"]]  # fmt: skip
-    changed = change(more, kinds=kinds)
-    report = build(changed, out, options=SERIAL)
-    assert {one.kind: one.n for one in report.throughput} == {"video/mouth_mute": 6}
-    now = {path: path.stat().st_mtime_ns for path in out.rglob("*.mp4")}
-    assert len(now) == 36 and len(now.items() & times.items()) == 30
-    build(changed, tmp_path / "again", options=SERIAL)
-    assert tree(out) == tree(tmp_path / "again")
-    # a method less would remove clips: only when asked to
-    with pytest.raises(CmdfdError, match=r"clips that are not planned now \(6 of 'video/mouth_mute'\).*--prune"):
-        build(recipe, out, options=SERIAL)
-    report = build(recipe, out, options=replace(SERIAL, prune=True))
-    assert report.throughput == () and report.kept == 30 and tree(out) == tree(made)
-
-
-def test_a_change_that_is_killed_goes_on(made: Path, tmp_path: Path, tiny_recipe: Make) -> None:
-    from generators.builder import _Run
-    from generators.plan import make_plan
-    from generators.workspace import Claim, claim
-
-    recipe = tiny_recipe()
-    more = change(recipe, kinds=[*recipe.model_dump()["kinds"], {"kind": "video/mouth_mute"}])
-    out = tmp_path / "tiny"
-    shutil.copytree(made, out)
-    # killed right after the finished set was opened again, and once more with a job record lost
-    plan = make_plan(more)
-    run = _Run(plan, out, SERIAL, lambda *_: None, {})
-    assert claim(out, plan, run.jobs, Claim()) is None and not (out / "build.json").exists()
-    next(iter((out / ".work" / "records" / "jobs").rglob("*.json"))).unlink()
-    report = build(more, out, options=SERIAL)
-    assert sum(one.n for one in report.throughput) == 7
-    build(more, tmp_path / "fresh", options=SERIAL)
-    assert tree(out) == tree(tmp_path / "fresh")
-
-
-def test_files_that_changed_since_are_made_anew(made: Path, tmp_path: Path, tiny_recipe: Make) -> None:
-    out = tmp_path / "tiny"
-    shutil.copytree(made, out)
-    victim = Dataset.open(out).clips("train")[0]
-    (out / victim.file).write_bytes(b"not a clip")
-    report = build(tiny_recipe(), out, options=replace(SERIAL, retry_failed=True))
-    assert sum(one.n for one in report.throughput) == 1 and tree(out) == tree(made)
-
-
-def test_what_failed_is_tried_again(tmp_path: Path, tiny_recipe: Make) -> None:
-    switch = tmp_path / "ready"
-    mine = tmp_path / "late.py"
-    mine.write_text(
-        "from pathlib import Path\nfrom cmdfd.errors import JobError\nfrom generators.audio.desync import Desync\n"
-        "class Late(Desync):\n"
-        "    def problems(self):\n"
-        f"        return () if Path({str(switch)!r}).exists() else ('env_missing: no checkout',)\n"
-        "    def generate(self, job):\n"
-        "        if self.problems():\n"
-        "            raise JobError('env_missing', 'late', 'no checkout')\n"
-        "        return super().generate(job)\n"
-    )
-    kinds = [{"kind": "audio/swap"}, {"kind": "late", "generator": f"{mine}:Late", "params": {"milliseconds": [80]}}]
-    out = tmp_path / "set"
-    with pytest.raises(CmdfdError, match=r"(?s)not ready.*no checkout.*--skip-missing"):
-        build(tiny_recipe(kinds=kinds), out, options=SERIAL)
-    report = build(tiny_recipe(kinds=kinds), out, options=replace(SERIAL, skip_missing=True))
-    assert Counter(one.code for one in report.refused) == {"env_missing": 6}
-    switch.touch()
-    again = build(tiny_recipe(kinds=kinds), out, options=replace(SERIAL, retry_failed=True))
-    assert not again.refused and {one.kind: one.n for one in again.throughput} == {"late": 6}
-    assert Dataset.open(out).verify().n_clips == 18
 
 
 def test_shams_are_made_as_real_clips(tmp_path: Path, tiny_recipe: Make) -> None:

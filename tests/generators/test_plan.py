@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_source import TinySource
 
 from cmdfd.clip import Rights
 from cmdfd.splits import Identity, components
@@ -210,3 +211,40 @@ def test_shams_are_real_clips_with_the_draws_of_their_fakes(tiny_recipe: Callabl
     plan = make_plan(tiny_recipe(kinds=[{"kind": "audio/swap", "per_take": 2, "shams": 2}]))
     assert plan.counts()["train"] == {"real": 4 * 3, "audio/swap": 8}
     assert len({clip.id for take in plan.takes for clip in take.clips}) == 6 * 5
+
+
+@pytest.mark.parametrize(("what", "now"), [("_consent", "public-figure"), ("_licence", "research-only")])
+def test_what_the_ledger_says_of_a_take_is_part_of_its_clips(
+    tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch, what: str, now: str
+) -> None:
+    """The tables tell it, so that clips of the same bytes under other terms are other clips; donors' terms count."""
+    swap = [{"kind": "audio/swap", "driver": "cross"}]
+    before = make_plan(tiny_recipe(kinds=swap))
+    real = getattr(TinySource, what)
+
+    def changed(source: TinySource, name: str, *rest: int) -> str:
+        return now if name == "train-0" else str(real(source, name, *rest))
+
+    monkeypatch.setattr(TinySource, what, changed)
+    after = make_plan(tiny_recipe(kinds=swap))
+    assert before.recipe_hash != after.recipe_hash
+    ids = [{(t.item.face_id, c.slot.kind): c.id for t in plan.takes for c in t.clips} for plan in (before, after)]
+    assert {key for key in ids[0] if ids[0][key] != ids[1][key]} == {
+        ("train-0", "real"), ("train-0", "audio/swap"), ("train-1", "audio/swap"),
+    }  # fmt: skip
+
+
+def test_windows_lie_inside_the_take_that_drives(tiny_recipe: Callable[..., Recipe]) -> None:
+    """Two people whose takes differ in length swap sounds: both windows end inside the shorter one."""
+    recipe = tiny_recipe(
+        {"lengths": [1.7, 1.2]},
+        kinds=[{"kind": "audio/swap", "driver": "cross"}],
+        splits={"test": {"identities": 2, "clips": 1}},
+    )
+    plan = make_plan(recipe)
+    assert [take.within for take in plan.takes] == [1.2, None]
+    alone = make_plan(tiny_recipe({"lengths": [1.7, 1.2]}, kinds=[{"kind": "audio/desync"}], splits=recipe.splits))
+    assert [take.within for take in alone.takes] == [None, None]
+    # too short for a clip: refused later, and no reason to move the others' windows
+    short = make_plan(tiny_recipe({"lengths": [1.7, 0.5]}, kinds=recipe.model_dump()["kinds"], splits=recipe.splits))
+    assert [take.within for take in short.takes] == [None, None]

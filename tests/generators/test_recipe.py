@@ -51,7 +51,7 @@ def test_a_recipe_is_read_and_checked() -> None:
         ("kinds:", "kinds: 3\nother:", "mine.yaml:6: kinds: Input should be a valid list"),
         ("schema_version: 1", "schema_version: 3", "mine.yaml:1: schema_version: Input should be 1 or 2"),
         ("schema_version: 1\n", "", "the key 'schema_version' is missing"),
-        ("  test:", "  tset:", "mine.yaml:5: splits.tset: Input should be 'train'"),
+        ("  test:", "  tset:", "mine.yaml:5: splits.tset: unknown key 'tset': did you mean 'test'"),
         ("seed: 4", "seed: [4", r"mine.yaml:\d+: not YAML"),
         ("seed: 4", "seed: 4\nseed: 5", r"mine.yaml:\d+: not YAML"),
     ],
@@ -133,3 +133,47 @@ def test_the_embedded_sets_are_as_promised() -> None:
         assert {clip.donor.relation for take in plan.takes for clip in take.clips if clip.donor} == {"same"}
     voices = [{take.item.voice_id for take in plan.takes} for plan in (a, b)]
     assert not voices[0] & voices[1]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "[" * 20_000,
+        "\n  - &a {x: [1, 1, 1, 1, 1, 1, 1, 1]}\n"
+        + "".join(
+            f"  - &{b} {{x: [{', '.join(['*' + a] * 8)}]}}\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+        ),
+        "[{kind: audio/swap, per_take: " + "9" * 5000 + "}]",
+    ],
+    ids=["deep", "aliases that grow", "a number without end"],
+)
+def test_a_recipe_that_would_never_be_read(value: str) -> None:
+    with pytest.raises(RecipeError, match=r"^mine\.yaml: "):
+        parse_recipe(f"schema_version: 2\nname: mine\nkinds: {value}\n", "mine.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("kind: audio/desync", "kind: audio/desnyc", r"mine.yaml:\d+: kinds.1.kind: .*did you mean 'audio/desync'"),
+        ("generator: audio/swap", "generator: external/wav2lop", r"mine.yaml:\d+: .*did you mean 'wav2lip'"),
+        ("span: ", "spam: ", r"mine.yaml:\d+: kinds.\d+.params.spam: .*did you mean 'span'"),
+        ("kind: talkers", "kind: talker", r"mine.yaml:\d+: source.options: .*did you mean 'talkers'"),
+        ("cast: b", "kast: b", r"mine.yaml:\d+: source.options: .*did you mean 'cast'"),
+        ("difficulty: 0.7", "difficulty: 5", r"mine.yaml:\d+: source.options: .*difficulty.*less than or equal to 1"),
+        ("  - kind: video/mouth_mute", "  - kind: video/mouth_mute\n    driver: cross", r"driver: .*not driven by"),
+        ("  - kind: video/mouth_mute", "  - kind: video/mouth_mute\n    driver: corss", r"did you mean 'cross'"),
+        ("  - kind: video/mouth_mute", "  - kind: video/mouth_mute\n    labels: {sync_mismach: 1}",
+         r"did you mean 'sync_mismatch'"),
+        ("audit: {gate: true}", "real: {through: [sahm]}", r"mine.yaml:\d+: real.through.0: .*did you mean 'sham'"),
+    ],
+)  # fmt: skip
+def test_names_that_stand_for_nothing_are_told_with_their_line(tmp_path: Path, old: str, new: str, said: str) -> None:
+    from importlib.resources import files
+
+    text = (files("generators.recipes") / "mini-b.yaml").read_text("utf-8")
+    assert old in text
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(text.replace(old, new, 1))
+    with pytest.raises(RecipeError, match=said):
+        load_recipe(mine)

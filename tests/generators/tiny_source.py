@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from cmdfd.clip import Rights
 from cmdfd.errors import MediaError
 from cmdfd.faces.tracks import FaceTrack
 from generators.generator import Take
+from generators.options import BuildOptions
 from generators.sources.contract import Refused, SourceItem, SourcePlan
 from generators.sources.store import save_take
 
@@ -27,6 +29,7 @@ KINDS: list[Any] = [
     {"kind": "video/mouth_warp"},
 ]
 HARMONISE: dict[str, Any] = {"width": 64, "height": 64, "seconds": 1.0, "crf": (25, 28), "preset": "ultrafast"}
+SERIAL = BuildOptions(executor="serial")
 #: A face in the unit square: jaw, brows, nose, eyes, mouth.
 JAW = [(0.5 - 0.3 * np.cos(a), 0.45 + 0.4 * np.sin(a)) for a in np.linspace(0, np.pi, 17)]
 BROWS = [(x, 0.3) for x in (*np.linspace(0.27, 0.43, 5), *np.linspace(0.57, 0.73, 5))]
@@ -52,12 +55,18 @@ def mouth(opening: float) -> list[tuple[float, float]]:
 class Options:
     open_splits: bool = False
     seconds: float = 1.7
+    lengths: tuple[float, ...] = ()
     faceless: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     hanging: tuple[str, ...] = ()
     refused: int = 0
     licence: str = ""
     consent: str = "synthetic"
+    #: Faces of whom nobody says that they agreed.
+    strangers: tuple[str, ...] = ()
+    #: A face and what it is called instead; a face and the licence of its takes.
+    renamed: tuple[str, str] = ("", "")
+    limits: tuple[str, str] = ("", "")
 
 
 class TinySource:
@@ -66,8 +75,16 @@ class TinySource:
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = Options(**options)
 
-    def _licence(self, person: int) -> str:
+    def _length(self, person: int) -> float:
+        return self.options.lengths[person] if self.options.lengths else self.options.seconds
+
+    def _licence(self, name: str, person: int) -> str:
+        if name == self.options.limits[0]:
+            return self.options.limits[1]
         return self.options.licence or ("CC-BY-4.0" if person % 2 else "CC0-1.0")
+
+    def _consent(self, name: str) -> str:
+        return "unknown" if name in self.options.strangers else self.options.consent
 
     def plan(self, splits: Mapping[str, Mapping[str, Any]], seed: int) -> SourcePlan:
         items = []
@@ -78,12 +95,12 @@ class TinySource:
                     items.append(
                         SourceItem(
                             key=f"{name}-{clip}",
-                            face_id=name,
+                            face_id=self.options.renamed[1] if name == self.options.renamed[0] else name,
                             voice_id=f"{name}-voice",
                             source_ids=(f"{name}-{clip}",),
                             split=None if self.options.open_splits else split,
-                            rights=Rights(self._licence(person), self.options.consent),
-                            spec={"seed": seed, "seconds": self.options.seconds},
+                            rights=Rights(self._licence(name, person), self._consent(name)),
+                            spec={"seed": seed, "seconds": self._length(person)},
                         )
                     )
         refused = [Refused(f"bad{k}.mp4", "no_face", "nobody is seen") for k in range(self.options.refused)]
@@ -126,3 +143,12 @@ def make_take(name: str, seconds: float = 1.7) -> Take:
     audio = 0.08 * tone * (0.3 + 0.7 * np.abs(np.sin(2 * np.pi * 2.3 * t))) + 0.001 * rng.standard_normal(len(t))
     track = FaceTrack(times, points, np.ones(n, bool), "test")
     return Take(frames.clip(0, 255).astype(np.uint8), FPS, audio.astype(np.float32), RATE, track)
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Every file of a data set with its hash, but for the journal, which holds times."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "journal.jsonl" and ".work" not in path.parts
+    }

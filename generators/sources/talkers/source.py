@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
 from cmdfd.clip import SPLITS, Rights, content_id
-from cmdfd.errors import nearest
+from cmdfd.errors import CmdfdError, nearest
 from generators.generator import Phone, Speech, Take, Word
 from generators.sources.contract import SourceItem, SourcePlan
 from generators.sources.talkers import sound, texts, voices
@@ -68,6 +68,16 @@ class SplitSize(BaseModel):
 
     identities: NonNegativeInt
     clips: PositiveInt
+
+
+def _size_of(split: str, given: Mapping[str, Any]) -> SplitSize:
+    try:
+        return SplitSize.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(SplitSize.model_fields)
+        raise CmdfdError(f"splits.{split}.{name}: {first['msg']}; talkers take {known}") from error
 
 
 class TalkerSpec(BaseModel):
@@ -259,6 +269,8 @@ class TalkerSource:
         options: See `TalkerOptions`.
     """
 
+    OPTIONS = TalkerOptions
+
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = TalkerOptions.model_validate(dict(options))
 
@@ -270,12 +282,12 @@ class TalkerSource:
             seed: Seed of the cast's faces.
 
         Raises:
-            ValueError: If a split is unknown.
+            CmdfdError: If a split is unknown, or its sizes are no numbers.
         """
         unknown = [name for name in splits if name not in SPLITS]
         if unknown:
-            raise ValueError(f"talkers have no split {unknown[0]!r}: {nearest(unknown[0], SPLITS)}")
-        sizes = {name: SplitSize.model_validate(dict(splits[name])) for name in SPLITS if name in splits}
+            raise CmdfdError(f"talkers have no split {unknown[0]!r}: {nearest(unknown[0], SPLITS)}")
+        sizes = {name: _size_of(name, splits[name]) for name in SPLITS if name in splits}
         items = [
             self._item(seed, split, person, clip)
             for split, size in sizes.items()

@@ -20,7 +20,7 @@ from cmdfd.media.decode import read_video
 from cmdfd.tables import PROVENANCE
 from generators.sheets import SHEETS, canvas, contact, write_contact_sheet, write_data_sheet
 from generators.sheets.__main__ import main
-from generators.sheets.canvas import THUMB, TINT, fitted, font, tinted
+from generators.sheets.canvas import THUMB, TINT, TINT_SHARE, fitted, font, tinted
 from generators.sheets.choice import SheetTake, choose, moments, takes_of
 from generators.sheets.contact import MAX_PAGES, ROWS_PER_PAGE
 from generators.sheets.origins import Origin
@@ -75,7 +75,7 @@ def test_a_sheet_shows_all_clips_and_their_facts(
         assert f"id {clip.id}" in words
     assert words.count("real") == 8 and words.count("lips/cross") == 4 and words.count("sham of edit/part") == 4
     assert words.count("driven by the partner") == 4
-    assert {"A 1", "V ?", "S 1", "I 0", "test: test-1-0", "page 1 of 1"} <= set(words)
+    assert {"A 1", "V ?", "S 1", "I 0", "test: test-p1, 0", "page 1 of 1"} <= set(words)
 
 
 def test_pictures_are_those_of_the_clip(mixed: Dataset, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_pictures_are_those_of_the_clip(mixed: Dataset, tmp_path: Path) -> None:
             middle = shown[THUMB * 48 // 64, THUMB * 32 // 64]
             pure = truth[column, 48, 32].astype(float)
             if clip.kind == "lips/cross":  # forged all the time: tinted where the mask is
-                assert np.abs(middle - (0.7 * pure + 0.3 * np.array(TINT))).max() < 4
+                assert np.abs(middle - ((1 - TINT_SHARE) * pure + TINT_SHARE * np.array(TINT))).max() < 4
             elif clip.kind == "real":
                 assert np.abs(middle - pure).max() < 3
 
@@ -113,11 +113,11 @@ def test_masks_are_tinted_and_outlined() -> None:
     edge[BOX] = True
     edge[41:55, 17:47] = False
     assert (shown[edge] == TINT).all()
-    assert (shown[48, 32] == [70, 121, 146]).all()
+    assert (shown[48, 32] == [88, 108, 119]).all()
     half = np.zeros((SIZE, SIZE), np.uint8)
     half[:, : SIZE // 2] = 255
     shown = tinted(frame, half)
-    assert (shown[:, : SIZE // 2 - 1] == [70, 121, 146]).all()  # no outline at the border of the picture
+    assert (shown[:, : SIZE // 2 - 1] == [88, 108, 119]).all()  # no outline at the border of the picture
     assert (shown[:, SIZE // 2 - 1] == TINT).all() and (shown[:, SIZE // 2 :] == 100).all()
     whole = tinted(frame, np.full((SIZE, SIZE), 255, np.uint8))
     assert (whole[4:-4, 4:-4] == 100).all() and (whole[:4] == TINT).all() and (whole[:, -4:] == TINT).all()
@@ -277,3 +277,21 @@ def test_five_hundred_clips_are_quick(tmp_path: Path) -> None:
     made = write_contact_sheet(data, tmp_path / "sheets")
     write_data_sheet(data, tmp_path / "sheets" / "datasheet.md")
     assert made.n_clips == 54 and time.process_time() - began < 10
+
+
+def test_a_short_forgery_is_always_seen() -> None:
+    from dataclasses import replace
+
+    from cmdfd.clip import REAL, Clip, Modality, Rights, Segment
+    from generators.sheets.choice import own_moments
+
+    rights = Rights("CC0-1.0", "synthetic")
+    clip = Clip("i", "test", "f", "s", REAL, "k", "", "g", "a", "v", (), "c", (), None, None, 25.0, 100, 64, 64, 16000,
+                64000, rights)  # fmt: skip
+    assert own_moments(clip, [12, 37, 62, 87]) == [12, 37, 62, 87]
+    cut = replace(clip, segments=(Segment(1.04, 1.12, Modality.BOTH),))
+    assert own_moments(cut, [12, 37, 62, 87]) == [12, 27, 62, 87]
+    heard = replace(clip, segments=(Segment(1.04, 1.12, Modality.AUDIO),))
+    assert own_moments(heard, [12, 37, 62, 87]) == [12, 37, 62, 87]
+    seen = replace(clip, segments=(Segment(1.4, 1.6, Modality.VIDEO),))
+    assert own_moments(seen, [12, 37, 62, 87]) == [12, 37, 62, 87]
