@@ -192,6 +192,7 @@ def make_clips(payload: Payload, context: Payload) -> dict[str, Any]:
         return {"jobs": [done[clip["job"]] for clip in payload["clips"]]}
     with watch.lap(LOAD):
         bench = set_up(payload, work, out, watch)
+    with watch.lap(MEASURE):
         source_cues = take_cues(bench, bench.take)
     found = []
     with private_folder(work, f"clips-{bench.item.key}") as folder:
@@ -203,11 +204,9 @@ def make_clips(payload: Payload, context: Payload) -> dict[str, Any]:
 
 def _do(bench: Bench, clip: Payload, folder: Path, source_cues: Cues) -> dict[str, Any]:
     """Do one job and write its record, unless it ended with a code that may go away by itself."""
-    before = dict(bench.watch.seconds)
     with bench.watch.lap(REST):
         record = _attempt(bench, clip, folder, source_cues)
-    spent = {name: round(took - before.get(name, 0.0), 4) for name, took in bench.watch.seconds.items()}
-    record |= {"job": clip["job"], "kind": clip["kind"], "seconds": spent}
+    record |= {"job": clip["job"], "kind": clip["kind"], "seconds": bench.watch.since()}
     if record["refused"] is None or record["refused"]["code"] not in RETRY_CODES:
         write_job(bench.work, clip["job"], record)
     return record
@@ -215,7 +214,7 @@ def _do(bench: Bench, clip: Payload, folder: Path, source_cues: Cues) -> dict[st
 
 def _attempt(bench: Bench, clip: Payload, folder: Path, source_cues: Cues) -> dict[str, Any]:
     try:
-        made = _make_clip(bench, clip, folder)
+        made = _make_clip(bench, clip, folder, source_cues)
     except (MediaError, JobError) as error:
         return _refusal(clip, job_code(error.code), error.detail)
     except CmdfdError as error:
@@ -249,7 +248,7 @@ class _Made:
     moves: list[tuple[Path, Path]]
 
 
-def _make_clip(bench: Bench, clip: Payload, folder: Path) -> _Made:
+def _make_clip(bench: Bench, clip: Payload, folder: Path, source_cues: Cues) -> _Made:
     generator = make_sham(clip["generator"]) if clip["sham"] else make_generator(clip["generator"])
     spec = generator.spec
     if hasattr(generator, "journal_to"):  # external ones have times and memory of their own to tell
@@ -265,8 +264,11 @@ def _make_clip(bench: Bench, clip: Payload, folder: Path) -> _Made:
     name = Path(clip["paths"]["file"]).name
     with bench.watch.lap(ENCODE):
         moves = _write_files(bench, clip, outcome, made, folder / name)
+    with bench.watch.lap(LOAD):  # what was written is read again, as others will read it
+        cues = file_cues(folder / name)
     with bench.watch.lap(MEASURE):
-        cues, raw_cues = file_cues(folder / name), take_cues(bench, outcome.take)
+        same = outcome.take.audio is bench.take.audio  # the cues of a take see its sound and its shape alone
+        raw_cues = source_cues if same else take_cues(bench, outcome.take)
         files = {
             "sha256": sha256_file(folder / name),
             "mask": clip["paths"]["mask"] if made.masks is not None else None,
@@ -281,7 +283,11 @@ def _generated(bench: Bench, clip: Payload, generator: Generator, lender: Lender
     if spec.needs_face and take.track is None:
         raise MediaError("no_face", bench.item.key)
     if spec.needs_speech and take.speech is None:
-        raise MediaError("unsupported", bench.item.key, "the words of the take are not known")
+        raise MediaError(
+            "unsupported",
+            bench.item.key,
+            "the words of the take are not known; put a .words.csv or .words.json beside the recording",
+        )
     # a null edit has the same draws as its fake, so that the two differ in nothing but the content
     rng = stream("clip", bench.payload["seed"], bench.item.key, clip["kind"], clip["index"])
     job = Job(

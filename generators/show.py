@@ -6,9 +6,11 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from cmdfd.clip import REAL_KIND
 from cmdfd.errors import JOB_CODES, MEDIA_CODES
 from cmdfd.tables import REFUSED
 from generators.pairing import SELF
+from generators.sources.sources_csv import printable
 from generators.throughput import outside_share
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from generators.options import BuildReport
     from generators.pairing import Donor
     from generators.plan import BuildPlan, Slot
+    from generators.sources.contract import SourceItem
     from generators.throughput import KindTime
 
 STEPS = {
@@ -62,7 +65,7 @@ def show_plan(plan: BuildPlan, expected: Estimate, missing: Mapping[str, Sequenc
     """Print what a build would do; returns the exit code."""
     counts_table(plan.counts(), f"{plan.recipe.name}: planned, nothing was made")
     rows = [
-        [take.item.key, _slot_words(clip.slot), clip.slot.generator, _driver(clip.donor)]
+        [_name(take.item), _slot_words(clip.slot), clip.slot.generator, _driver(clip.donor)]
         for take in plan.takes[:_MAX_TAKES]
         for clip in take.clips
     ]
@@ -76,6 +79,10 @@ def show_plan(plan: BuildPlan, expected: Estimate, missing: Mapping[str, Sequenc
         f"{_size(expected.set_bytes)} for the set and {_size(expected.work_bytes)} more while it is built "
         "(half or twice that is no surprise).\n"
     )
+    needed = plan.recipe.harmonise.seconds
+    short = sum(float(take.item.spec.get("seconds", needed)) < needed for take in plan.takes)
+    if short:
+        write(f"{short} takes are shorter than a clip of {needed:g} s and will be refused (--seconds).\n")
     if expected.unknown:
         write(f"Speed not known of: {', '.join(expected.unknown)}; one second for a second of video is assumed.\n")
     for name, problems in missing.items():
@@ -90,7 +97,13 @@ def _slot_words(slot: Slot) -> str:
 def _driver(donor: Donor | None) -> str:
     if donor is None:
         return ""
-    return "itself" if donor.relation == SELF else f"{donor.relation} {donor.item.key}"
+    return "itself" if donor.relation == SELF else f"{donor.relation} {_name(donor.item)}"
+
+
+def _name(item: SourceItem) -> str:
+    """What a person calls a take: its file, where it comes from one, and which take of it."""
+    file = item.spec.get("file")
+    return item.key if file is None else f"{printable(str(file))} {item.key.rsplit('-', 1)[-1]}"
 
 
 def _show_planned_refusals(plan: BuildPlan) -> None:
@@ -180,7 +193,11 @@ def show_report(report: BuildReport) -> int:
         write(f"Time: {parts}.\n")
     for path in report.sheets:
         write(f"Look: {path}\n")
-    if "test" in report.counts:
+    if "env_missing" in report.refused_codes or "weights_missing" in report.refused_codes:
+        write("Not all generators are ready: python -m generators.doctor; then build again with --retry-failed.\n")
+    if not any(kind != REAL_KIND for kinds in report.counts.values() for kind in kinds):
+        write("There is no fake in this set.\n")
+    elif "test" in report.counts:
         write(f"Next: python -m benchmarks.run --detector mds --report-on {report.out}:test\n")
     else:
         write(f"Next: python -m benchmarks.run --detector mds --train-on {report.out}\n")

@@ -1,4 +1,4 @@
-"""Where the time of a build goes: processor-independent laps by name."""
+"""Where the time of a build goes: wall time by lap."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._inner = [0.0]
+        self._told: dict[str, float] = {}
 
     @contextmanager
     def lap(self, name: str) -> Iterator[None]:
@@ -32,3 +33,9 @@ class Stopwatch:
             own = took - self._inner.pop()
             self._inner[-1] += took
             self.seconds[name] = self.seconds.get(name, 0.0) + own
+
+    def since(self) -> dict[str, float]:
+        """Seconds by lap since this was last asked, so that every second is told once."""
+        found = {name: round(took - self._told.get(name, 0.0), 4) for name, took in self.seconds.items()}
+        self._told = dict(self.seconds)
+        return found

@@ -109,7 +109,11 @@ def _known(speech: Speech | None, align: str) -> Speech:
     """The take's speech, if it knows what the alignment needs."""
     name = Revoice.spec.name
     if speech is None or not speech.text.strip():
-        raise MediaError("unsupported", name, "the words of the take are not known")
+        raise MediaError(
+            "unsupported",
+            name,
+            "the words of the take are not known; put a .words.csv or .words.json beside the recording",
+        )
     if align == "words" and not speech.words:
         raise MediaError("unsupported", name, "the times of the take's words are not known")
     if align == "phonemes" and not any(phone.label for phone in speech.phones):

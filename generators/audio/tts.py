@@ -167,7 +167,11 @@ class CoquiClone(CoquiSpeech):
 
 def _known(speech: Speech | None, align: str, who: str) -> Speech:
     if speech is None or not speech.text.strip():
-        raise JobError("input_unsupported", who, "the words of the take are not known")
+        raise JobError(
+            "input_unsupported",
+            who,
+            "the words of the take are not known; put a .words.csv or .words.json beside the recording",
+        )
     if align == "words" and not speech.words:
         raise JobError("input_unsupported", who, "the times of the take's words are not known: set align to 'fit'")
     return speech

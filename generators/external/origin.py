@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from generators.external.spec import ExternalSpec
 
 _SECONDS = 60.0
+#: What decides how a program works, as far as it is text; a larger file is none.
+_CODE = frozenset({
+    ".py", ".pyx", ".c", ".cc", ".cpp", ".cu", ".h", ".sh", ".yaml", ".yml", ".json", ".toml", ".cfg", ".ini",
+})  # fmt: skip
+_CODE_BYTES = 1 << 20
 #: Asked of the generator's own interpreter, which may be as old as Python 3.6.
 _PACKAGES = """
 import sys
@@ -35,8 +40,8 @@ def origin_of(spec: ExternalSpec, installed: Installed) -> dict[str, Any]:
     """Facts for the record, each None where it cannot be told.
 
     Returns:
-        `commit`, `dirty` (tracked files were changed), `weights` (SHA-256 by name), and `environment` (SHA-256 of the
-        list of packages).
+        `commit`, `dirty` (tracked files were changed), `code` (SHA-256 of the checkout's small files, where no clean
+        commit tells what they hold), `weights` (SHA-256 by name), and `environment` (SHA-256 of the list of packages).
     """
     commit, dirty = git_state(installed.checkout) if installed.checkout is not None else (None, None)
     weights = {}
@@ -45,12 +50,35 @@ def origin_of(spec: ExternalSpec, installed: Installed) -> dict[str, Any]:
         if path is not None and path.exists():
             weights[one.name] = hash_of(path)
     python = installed.python if runtime_of(spec, installed) == "python" else None
+    told_by_git = commit is not None and dirty is False
+    code = None if installed.checkout is None or told_by_git else code_hash(installed.checkout)
     return {
         "commit": commit,
         "dirty": dirty,
+        "code": code,
         "weights": weights,
         "environment": packages_hash(python) if python is not None else None,
     }
+
+
+@functools.lru_cache(maxsize=32)
+def code_hash(checkout: Path) -> str | None:
+    """SHA-256 over names and bytes of the code and settings of a checkout; None where it cannot be read.
+
+    Pictures, sounds and weights do not count, nor does what a run leaves behind; asked once in a process.
+    """
+    digest = hashlib.sha256()
+    try:
+        for path in sorted(checkout.rglob("*")):
+            inside = path.relative_to(checkout)
+            hidden = any(part.startswith(".") or part == "__pycache__" for part in inside.parts)
+            if hidden or path.suffix not in _CODE or not path.is_file() or path.stat().st_size > _CODE_BYTES:
+                continue
+            data = path.read_bytes()
+            digest.update(f"{inside.as_posix()} {len(data)}\n".encode("utf-8", "surrogateescape") + data)
+    except (OSError, RuntimeError):  # a folder that cannot be read, a loop of links
+        return None
+    return digest.hexdigest()
 
 
 @functools.lru_cache(maxsize=32)
