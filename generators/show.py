@@ -191,14 +191,16 @@ def show_report(report: BuildReport) -> int:
     if not report.finished_before:
         parts = ", ".join(f"{STEPS.get(step, step)} {seconds:.1f} s" for step, seconds in report.seconds.items())
         write(f"Time: {parts}.\n")
-    for path in report.sheets:
-        write(f"Look: {path}\n")
-    if "env_missing" in report.refused_codes or "weights_missing" in report.refused_codes:
-        write("Not all generators are ready: python -m generators.doctor; then build again with --retry-failed.\n")
-    if not any(kind != REAL_KIND for kinds in report.counts.values() for kind in kinds):
-        write("There is no fake in this set.\n")
-    elif "test" in report.counts:
-        write(f"Next: python -m benchmarks.run --detector mds --report-on {report.out}:test\n")
-    else:
-        write(f"Next: python -m benchmarks.run --detector mds --train-on {report.out}\n")
+    write("".join(f"{line}\n" for line in [*(f"Look: {path}" for path in report.sheets), *_what_next(report)]))
     return 0 if report.passed else 1
+
+
+def _what_next(report: BuildReport) -> list[str]:
+    """What is missing, and the next command."""
+    lines = []
+    if {"env_missing", "weights_missing"} & set(report.refused_codes):
+        lines.append("Not all generators are ready: python -m generators.doctor; then build again with --retry-failed.")
+    if not any(kind != REAL_KIND for kinds in report.counts.values() for kind in kinds):
+        return [*lines, "There is no fake in this set."]
+    where = f"--report-on {report.out}:test" if "test" in report.counts else f"--train-on {report.out}"
+    return [*lines, f"Next: python -m benchmarks.run --detector mds {where}"]
