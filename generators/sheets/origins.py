@@ -20,7 +20,7 @@ TARGET = "target"
 #: In words, for people.
 RELATIONS = {
     "self": "driven by itself",
-    "same": "driven by another take of the person",
+    "same": "with another take of the person",
     "partner": "driven by the partner",
 }
 
