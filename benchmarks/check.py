@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,20 +19,12 @@ from benchmarks.mock import MockSet, mock_set
 from benchmarks.registry import DetectorRef, make, resolve, spec_of
 from benchmarks.views import FeatureView
 from cmdfd.errors import CmdfdError
+from cmdfd.promises import CheckResult, try_promises
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from benchmarks.detector import ClipView, LabelledView, Prediction
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """One promise: kept, broken or skipped, and what was seen."""
-
-    name: str
-    status: str
-    detail: str
 
 
 class Checker:
@@ -190,19 +181,7 @@ def check_detector(name: str, preset: str | None = None, options: dict[str, Any]
     Returns:
         One result for each promise; "failed" ones carry the reason.
     """
-    checker = Checker(resolve(name, preset), options or {})
-    results = []
-    for promise in Checker.PROMISES:
-        attempt: Callable[[], str] = getattr(checker, promise)
-        try:
-            detail = attempt()
-            status = "skipped" if detail.startswith("skipped") else "ok"
-        except AssertionError as error:
-            status, detail = "failed", str(error)
-        except Exception as error:
-            status, detail = "failed", f"raised {type(error).__name__}: {error}"
-        results.append(CheckResult(promise.replace("_", " "), status, detail))
-    return results
+    return try_promises(Checker(resolve(name, preset), options or {}), Checker.PROMISES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

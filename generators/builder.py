@@ -141,17 +141,23 @@ def build(
     _refuse_hopeless(plan)
     run = _Run(plan, out, chosen, progress, {"plan": time.perf_counter() - began})
     with lock(out / WORK / f"rank-{chosen.rank}-of-{chosen.world_size}.lock"):
-        missing = missing_generators(plan)
-        if missing and not chosen.skip_missing and not is_finished(out, plan.recipe_hash):
-            refuse_missing(missing)
-        how = Claim(chosen.overwrite, chosen.prune, chosen.retry_failed, tuple(missing))
-        with lock(out / WORK / "claim.lock", wait=True):  # a rank that comes later finds what the first one kept
-            finished = claim(out, plan, run.jobs, how)
-        report = _found(finished, out, run.seconds) if finished else run.all()
-        if not report.remaining:
-            report = replace(report, sheets=sheets_of(out, progress))
-            if not chosen.keep_work:
-                remove_work(out)
+        return _locked(run)
+
+
+def _locked(run: _Run) -> BuildReport:
+    """A build in a folder that no other process of this rank writes to."""
+    plan, out, chosen = run.plan, run.out, run.options
+    missing = missing_generators(plan)
+    if missing and not chosen.skip_missing and not is_finished(out, plan.recipe_hash):
+        refuse_missing(missing)
+    how = Claim(chosen.overwrite, chosen.prune, chosen.retry_failed, tuple(missing))
+    with lock(out / WORK / "claim.lock", wait=True):  # a rank that comes later finds what the first one kept
+        finished = claim(out, plan, run.jobs, how)
+    report = _found(finished, out, run.seconds) if finished else run.all()
+    if not report.remaining:
+        report = replace(report, sheets=sheets_of(out, run.progress))
+        if not chosen.keep_work:
+            remove_work(out)
     return report
 
 

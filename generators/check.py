@@ -9,13 +9,14 @@ import argparse
 import hashlib
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cmdfd.clip import REAL, Labels
 from cmdfd.errors import CmdfdError, JobError, MediaError, job_code
+from cmdfd.promises import CheckResult, try_promises
 from generators.external.catalogue import is_external
 from generators.generator import FAMILIES, Job, Outcome, Take
 from generators.registry import make_generator, make_sham, resolve_params
@@ -33,15 +34,6 @@ _LEVELS, _GROWN = 6, 2
 _CODED_LEVELS, _CODED_BOX = 12, 9
 #: At least this share of the differing pixels must lie in the grown mask.
 _COVERED = 0.99
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """One promise: "ok", "failed" or "skipped", and what was seen."""
-
-    name: str
-    status: str
-    detail: str
 
 
 def talker_takes(people: int = 2, clips: int = 2, seed: int = 11) -> list[list[Take]]:
@@ -281,17 +273,7 @@ def check_generator(
         checker = Checker(name, params or {}, takes if takes is not None else talker_takes())
     except (JobError, MediaError) as error:
         return [CheckResult("it forges a talker", "failed", f"{job_code(error.code)}: {error.detail}")]
-    results = []
-    for promise in Checker.PROMISES:
-        try:
-            detail = getattr(checker, promise)()
-            status = "skipped" if detail.startswith("skipped") else "ok"
-        except AssertionError as error:
-            status, detail = "failed", str(error)
-        except Exception as error:
-            status, detail = "failed", f"raised {type(error).__name__}: {error}"
-        results.append(CheckResult(promise.replace("_", " "), status, detail))
-    return results
+    return try_promises(checker, Checker.PROMISES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

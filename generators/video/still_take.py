@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -162,15 +163,15 @@ class Mouths(Protocol):
         """The still with the mouth of moment `index`, and its landmarks [68, 2] in pixels."""
 
 
-class StillHead:
+class StillHead(ABC):
     """Base of the talking heads from one still. Subclasses say how the mouth of a moment is made."""
 
     spec: ClassVar[GeneratorSpec]
     donor_streams: ClassVar[tuple[str, ...]] = ("audio",)
 
+    @abstractmethod
     def mouths(self, stage: Stage) -> Mouths:
         """Prepare the mouths of one take."""
-        raise NotImplementedError
 
     def generate(self, job: Job) -> Outcome:
         """Forge one take.
