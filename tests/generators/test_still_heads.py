@@ -218,6 +218,7 @@ def test_a_face_tracker_finds_forged_real_faces_where_their_track_says(
     kind: str, tmp_path: Path, shared_clips: Path
 ) -> None:
     """On encoded pictures of two people: every frame has a face, and its points lie where the sidecar has them."""
+    pytest.importorskip("mediapipe.python.solutions.face_mesh")
     from cmdfd.faces.backends import get_backend
     from cmdfd.media.decode import read_video
     from cmdfd.media.encode import EncoderSettings, encode_video, write_clip

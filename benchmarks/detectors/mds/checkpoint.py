@@ -129,7 +129,9 @@ def read_tensors(path: Path, layout: Mapping[str, TensorShape]) -> dict[str, Ten
                 for name in stored.keys()  # noqa: SIM118 - safe_open is no mapping
             }
             _check_header(path, found, layout)
-            tensors = {name: stored.get_tensor(name) for name in layout}
+            # Copied into torch's own memory: the file's tensors are not aligned, and on some processors the same
+            # product then rounds in another way, so that a loaded detector gave other scores by a last bit.
+            tensors = {name: stored.get_tensor(name).clone() for name in layout}
     except (SafetensorError, OSError, ValueError) as error:
         raise CmdfdError(f"{path}: not a readable safetensors file: {error}") from error
     check_tensors(path, tensors, layout)

@@ -16,6 +16,7 @@ import pytest
 from pydantic import ValidationError
 
 from cmdfd.clip import SPLITS
+from cmdfd.errors import CmdfdError
 from cmdfd.faces.tracks import INNER_LIP_BOTTOM, INNER_LIP_TOP, OUTER_EYES
 from generators.generator import Take
 from generators.sources.contract import SourceItem
@@ -110,10 +111,11 @@ def test_wrong_options_are_refused(options: dict[str, object]) -> None:
 
 
 def test_wrong_splits_are_refused() -> None:
-    with pytest.raises(ValueError, match="did you mean 'train'"):
+    with pytest.raises(CmdfdError, match="did you mean 'train'"):
         TalkerSource({}).plan({"trian": {"identities": 1, "clips": 1}}, 0)
-    with pytest.raises(ValidationError):
-        TalkerSource({}).plan({"train": {"identities": -1, "clips": 1}}, 0)
+    for wrong in (-1, "many"):
+        with pytest.raises(CmdfdError, match=r"splits.train.identities: .*talkers take identities, clips"):
+            TalkerSource({}).plan({"train": {"identities": wrong, "clips": 1}}, 0)
 
 
 def test_take_is_whole(takes: list[Take]) -> None:
