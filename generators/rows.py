@@ -7,6 +7,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.clip import Clip, Rights, Segment
+from cmdfd.errors import JobError
 from generators.pairing import PARTNER
 from generators.record import as_text, finite, most_restrictive
 from generators.sources.store import CLIP
@@ -58,13 +59,18 @@ def clip_row(
         labels = replace(labels, identity_mismatch=int(stranger))
         if outcome.voice_id is None and outcome.face_id is None:
             voice = lender.item.voice_id if stranger else voice
+    labels = replace(labels, **clip["labels"])
+    if labels.label == 1 and not any(
+        value != 0 for value in (labels.audio_label, labels.video_label, labels.sync_mismatch, labels.identity_mismatch)
+    ):
+        raise JobError("input_unsupported", spec.name, "the recipe's labels say that nothing of this fake is forged")
     sources = {*item.source_ids, *(lender.item.source_ids if lender is not None else ())}
     return Clip(
         id=clip["id"],
         split=item.split or "",
         file=clip["paths"]["file"],
         sha256=files["sha256"] or "",
-        labels=replace(labels, **clip["labels"]),
+        labels=labels,
         kind=clip["recorded"],
         variant=_variant(clip, outcome),
         generator=clip["generator"],

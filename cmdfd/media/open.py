@@ -9,6 +9,7 @@ only opener that the demuxer is given refuses.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import re
@@ -99,7 +100,9 @@ def media_errors(path: Path, code: str) -> Iterator[None]:
         raise MediaError("out_of_memory", path, "a buffer could not be allocated") from error
     except (av.error.FFmpegError, OSError, ValueError, RuntimeError, ArithmeticError) as error:
         text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise MediaError(code, path, f"{text}") from error
+        # a decoder that gets no thread or no memory says nothing about the file, and may get them the next time
+        scarce = getattr(error, "errno", None) in (errno.EAGAIN, errno.ENOMEM)
+        raise MediaError("out_of_memory" if scarce else code, path, f"{text}") from error
 
 
 def _refuse(url: str, *_: Any) -> NoReturn:

@@ -366,3 +366,11 @@ def test_shams_are_made_as_real_clips(tmp_path: Path, tiny_recipe: Make) -> None
     rows = read_table(tmp_path / "set" / "provenance.parquet")
     assert {row["relation"] for row in rows if row["kind"] == "x"} == {"partner"}
     assert len({row["job"] for row in rows}) == 18
+
+
+def test_labels_that_leave_nothing_forged_are_refused(tmp_path: Path, tiny_recipe: Make) -> None:
+    kinds = [{"kind": "audio/swap"}, {"kind": "x", "generator": "audio/swap", "labels": {"sync_mismatch": 0,
+             "identity_mismatch": 0}}]  # fmt: skip
+    report = build(tiny_recipe(kinds=kinds), tmp_path / "set", options=SERIAL)
+    assert Counter((one.kind, one.code) for one in report.refused) == {("x", "input_unsupported"): 6}
+    assert Dataset.open(tmp_path / "set").verify()

@@ -263,3 +263,18 @@ def test_the_container_is_closed_after_errors(clip):
         1 / 0  # noqa: B018
     with pytest.raises(AssertionError):
         container.demux().__next__()
+
+
+def test_a_shortage_says_nothing_about_the_file():
+    import errno
+
+    from cmdfd.media.open import media_errors
+
+    for number, code in (
+        (errno.EAGAIN, "out_of_memory"),
+        (errno.ENOMEM, "out_of_memory"),
+        (errno.EIO, "decode_failed"),
+    ):
+        with pytest.raises(MediaError) as caught, media_errors(Path("x.mp4"), "decode_failed"):
+            raise OSError(number, "from the codec")
+        assert caught.value.code == code
