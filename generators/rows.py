@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from cmdfd.clip import Labels
     from cmdfd.media.harmonise import Harmonised
     from generators.bench import Bench, Lender
     from generators.generator import GeneratorSpec, Outcome, Take
@@ -53,17 +54,11 @@ def clip_row(
         files: `sha256`, `mask` and `tracks`.
     """
     item = bench.item
-    labels, voice = outcome.labels, outcome.voice_id or item.voice_id
-    if labels.identity_mismatch is None and lender is not None:  # the generator left it to us
-        stranger = clip["relation"] == PARTNER
-        labels = replace(labels, identity_mismatch=int(stranger))
-        if outcome.voice_id is None and outcome.face_id is None:
-            voice = lender.item.voice_id if stranger else voice
-    labels = replace(labels, **clip["labels"])
-    if labels.label == 1 and not any(
-        value != 0 for value in (labels.audio_label, labels.video_label, labels.sync_mismatch, labels.identity_mismatch)
-    ):
-        raise JobError("input_unsupported", spec.name, "the recipe's labels say that nothing of this fake is forged")
+    labels = _labels(clip, spec, outcome, lender)
+    voice = outcome.voice_id or item.voice_id
+    left_to_us = (outcome.labels.identity_mismatch, outcome.voice_id, outcome.face_id) == (None, None, None)
+    if lender is not None and left_to_us and clip["relation"] == PARTNER:
+        voice = lender.item.voice_id
     sources = {*item.source_ids, *(lender.item.source_ids if lender is not None else ())}
     return Clip(
         id=clip["id"],
@@ -89,6 +84,22 @@ def clip_row(
         n_samples=len(made.audio),
         rights=rights_of(bench, terms_of(spec, outcome), lender),
     )
+
+
+def _labels(clip: Mapping[str, Any], spec: GeneratorSpec, outcome: Outcome, lender: Lender | None) -> Labels:
+    """What the generator says, what it leaves to the pairing, and what the recipe says instead.
+
+    Raises:
+        JobError: "input_unsupported" where the recipe's labels leave nothing forged.
+    """
+    labels = outcome.labels
+    if labels.identity_mismatch is None and lender is not None:  # the generator left it to us
+        labels = replace(labels, identity_mismatch=int(clip["relation"] == PARTNER))
+    labels = replace(labels, **clip["labels"])
+    parts = (labels.audio_label, labels.video_label, labels.sync_mismatch, labels.identity_mismatch)
+    if labels.label == 1 and set(parts) == {0}:
+        raise JobError("input_unsupported", spec.name, "the recipe's labels say that nothing of this fake is forged")
+    return labels
 
 
 def _variant(clip: Mapping[str, Any], outcome: Outcome) -> str:
