@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -56,6 +56,26 @@ class ScoredSegment:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PixelMaps:
+    """Where a detector sees forged pixels.
+
+    Args:
+        times: [K] seconds on the clip's clock, rising; each map is that of the frame which is nearest in time.
+        maps: [K, h, w] uint8, 0 (surely genuine) to 255 (surely forged); any size of the picture's shape, the metrics
+            bring it to the picture's size.
+    """
+
+    times: NDArray[np.float64]
+    maps: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if self.maps.ndim != 3 or self.maps.dtype.name != "uint8" or not self.maps.size:
+            raise ValueError(f"maps must be uint8 [K, h, w], got {self.maps.dtype} {self.maps.shape}")
+        if self.times.shape != (len(self.maps),):
+            raise ValueError(f"{len(self.maps)} maps need as many times, got {self.times.shape}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
     """A detector's answer for one clip.
 
@@ -66,6 +86,7 @@ class Prediction:
         frame_scores: [K] one score for each of `times`, or None.
         segments: Forged stretches, any order.
         error: Code and reason where the clip could not be scored; it is never dropped.
+        masks: Where the forged pixels are, or None for a detector that does not tell.
     """
 
     id: str
@@ -74,6 +95,7 @@ class Prediction:
     frame_scores: NDArray[np.float64] | None = None
     segments: tuple[ScoredSegment, ...] = ()
     error: str | None = None
+    masks: PixelMaps | None = None
 
     def __post_init__(self) -> None:
         if (self.score is None) == (self.error is None):
@@ -131,6 +153,8 @@ class LabelledView:
         component: Unit that must not be torn apart by any inner split.
         kind: "real" or the fake kind; for sampling, never an input of the network.
         segments: Forged stretches.
+        mask: Reads the clip's mask, [T, H, W] uint8 on the frames of the view; None where the set has none for it
+            (all reals, and fakes whose pixels are genuine or unknown).
     """
 
     view: ClipView
@@ -138,6 +162,7 @@ class LabelledView:
     component: str
     kind: str
     segments: tuple[Segment, ...] = ()
+    mask: Callable[[], NDArray[np.uint8]] | None = None
 
 
 class Progress(Protocol):

@@ -116,6 +116,9 @@ class Clip:
     sample_rate: int
     n_samples: int
     rights: Rights
+    scene: str = ""
+    platform: str = ""
+    original: str = ""
 
     @property
     def duration(self) -> float:

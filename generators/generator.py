@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 #: Families, in the field's words. "pairing" puts genuine sound under a genuine picture to which it does not belong.
-FAMILIES = ("pairing", "lipsync", "talking-head", "reenact", "faceswap", "tts", "vc", "edit", "sham")
+FAMILIES = ("pairing", "lipsync", "talking-head", "reenact", "faceswap", "tts", "vc", "edit", "splice", "manual", "sham")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,25 @@ class Speech:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class EditedTake:
+    """What an editor made of a take, on the take's clock and canvas.
+
+    Args:
+        frames: [T, H, W, 3] uint8 RGB, as many as the take has.
+        audio: [N] float32 mono, as many samples as the take has.
+        masks: [T, H, W] uint8, the matte, or None where the picture was left alone.
+        segments: Edited stretches in seconds of the take's clock.
+        details: JSON-able facts for the provenance table: tool, editor, operations, how it was aligned.
+    """
+
+    frames: NDArray[np.uint8]
+    audio: NDArray[np.float32]
+    masks: NDArray[np.uint8] | None
+    segments: tuple[Segment, ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Take:
     """An audio-visual recording in memory.
 
@@ -70,6 +89,7 @@ class Take:
         sample_rate: Samples per second.
         track: Face points at every frame, or None where no face was found.
         speech: Words and sounds, or None where they are unknown.
+        edited: The same recording as somebody edited it, or None where nobody did (`generators.sources.manual`).
     """
 
     frames: NDArray[np.uint8]
@@ -78,6 +98,7 @@ class Take:
     sample_rate: int
     track: FaceTrack | None = None
     speech: Speech | None = None
+    edited: EditedTake | None = None
 
     @property
     def duration(self) -> float:
@@ -126,7 +147,8 @@ class Outcome:
         take: The forged take, same length, frame rate and sample rate as the target.
         labels: What is now fake.
         segments: Forged stretches in seconds of the *take's* clock; the build moves them into the window.
-        masks: [T, H, W] uint8, 255 where pixels were changed, or None where none were.
+        masks: [T, H, W] uint8, how much of a pixel is foreign: 255 wholly, less on a soft edge, 0 where nothing was
+            changed (`cmdfd.media.masks.forged` tells which count as forged); None where none were.
         variant: Grade inside the kind, e.g. "80 ms"; "" where there is only one.
         voice_id: Replaces the clip's voice where a voice was changed, else None.
         face_id: Replaces the clip's face where a face was changed, else None.

@@ -143,7 +143,7 @@ class Harmonised:
         audio: [N] float32 mono, N = round(seconds * sample_rate).
         fps: Frames per second.
         sample_rate: Samples per second.
-        masks: [T, H, W] uint8, 0 or 255, or None.
+        masks: [T, H, W] uint8, soft edges kept, or None.
         track: Face points at the T frames, or None.
     """
 
@@ -230,7 +230,7 @@ def harmonise(
         sample_rate: Samples per second of the take.
         start: Seconds at which the clip begins inside the take, >= 0.
         settings: Form to come to.
-        masks: [T, H, W] uint8, or None; 128 and more count as forged.
+        masks: [T, H, W] uint8, or None; scaled like the picture, so that edges are as soft as its.
         track: Face points on the take's clock, or None.
 
     Returns:
@@ -246,13 +246,9 @@ def harmonise(
     chosen = nearest_frames(np.arange(len(take_frames)) / fps, times + start)
     canvas = Placement.fit(take_frames.shape[2], take_frames.shape[1], settings.width, settings.height)
     sound = _harmonise_audio(audio, sample_rate, start, settings)
-    placed = None if masks is None else _binary(canvas.apply(masks, chosen))
+    placed = None if masks is None else canvas.apply(masks, chosen)
     points = None if track is None else canvas.place(track.window(start, times))
     return Harmonised(canvas.apply(take_frames, chosen), sound, settings.fps, settings.sample_rate, placed, points)
-
-
-def _binary(masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.where(masks >= 128, np.uint8(255), np.uint8(0))
 
 
 def _check_take(

@@ -1,4 +1,8 @@
-"""Pixel labels on disk: lossless FFV1 grey in Matroska, bit-exact and on the time stamps of their clip."""
+"""Pixel labels on disk: lossless FFV1 grey in Matroska, bit-exact and on the time stamps of their clip.
+
+A mask says how much of a pixel is foreign, 0 to 255; its edge is soft where the splice's is. Where a metric needs yes
+or no, a pixel is forged above `FORGED_ABOVE`.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +28,30 @@ MASK_SETTINGS = EncoderSettings(
     audio_bit_rate=None,
 )
 
+#: A pixel is forged where its mask is above this (of 255); ST-DDL's loader draws the line there too
+#: (arXiv 2210.15872, inference code: > 10 becomes 255), since a soft edge of a few per cent changes what is seen.
+FORGED_ABOVE = 10
+
+
+def forged(masks: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which pixels count as forged: those above `FORGED_ABOVE`.
+
+    Args:
+        masks: Any shape, uint8.
+
+    Returns:
+        The same shape, bool.
+    """
+    found: NDArray[np.bool_] = masks > FORGED_ABOVE
+    return found
+
 
 def write_mask(path: Path, masks: NDArray[np.uint8], fps: float) -> None:
     """Write masks; the file appears by rename and has the same bytes at every run.
 
     Args:
         path: File to write.
-        masks: [T, H, W] uint8, 255 where pixels are forged; any values come back exactly.
+        masks: [T, H, W] uint8, 0 (untouched) to 255 (foreign); they come back exactly.
         fps: Constant frame rate of the clip.
 
     Raises:
