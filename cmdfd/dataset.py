@@ -29,8 +29,8 @@ from cmdfd.tables import (
     METADATA,
     clip_of,
     content_hash,
+    manifest_row,
     read_table,
-    row_of,
     write_tables,
 )
 
@@ -48,9 +48,9 @@ __all__ = [
     "write_tables",
 ]
 
-#: 2: provenance names the job of every clip.
-FORMAT_VERSION = 2
-_READABLE = (1, 2)
+#: 2: provenance names the job of every clip. 3: scene, platform and original of a clip; masks have soft edges.
+FORMAT_VERSION = 3
+_READABLE = (1, 2, 3)
 BUILD_FILE = "build.json"
 #: The Hub refuses folders of more than 10 000 entries; its advice is fewer.
 FILES_PER_FOLDER = 1000
@@ -179,7 +179,7 @@ class Dataset:
     @property
     def manifest_sha256(self) -> str:
         """Hash of everything that the metadata and label tables say, file hashes included."""
-        return content_hash({"split": clip.split, **row_of(clip)} for clip in self.rows)
+        return content_hash(manifest_row(clip) for clip in self.rows)
 
     def clips(self, split: str | None = None) -> tuple[Clip, ...]:
         """Clips of one split, or all, sorted by id inside a split.

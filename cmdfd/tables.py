@@ -24,6 +24,8 @@ _TECHNICAL = {
     "file_name": "string", "id": "string", "sha256": "string", "fps": "double", "n_frames": "int32",
     "width": "int32", "height": "int32", "sample_rate": "int32", "n_samples": "int32", "tracks": "string",
 }  # fmt: skip
+#: Since format 3: which versions and scenes there are. Twins share both, so they tell nothing about the class.
+_VERSIONS = {"scene": "string", "platform": "string", "original": "string"}
 #: Everything that tells, or helps to guess, which clips are forged.
 _TELLING = {
     "label": "int8", "audio_label": "int8", "video_label": "int8", "sync_mismatch": "int8",
@@ -58,7 +60,7 @@ def schema(columns: Mapping[str, str]) -> pa.Schema:
 
 def metadata_schema() -> pa.Schema:
     """Columns of `metadata.parquet`; withheld splits have the same ones with nulls in `LABEL_COLUMNS`."""
-    return schema({**_TECHNICAL, **_TELLING})
+    return schema({**_TECHNICAL, **_VERSIONS, **_TELLING})
 
 
 def labels_schema() -> pa.Schema:
@@ -68,7 +70,7 @@ def labels_schema() -> pa.Schema:
 
 def row_of(clip: Clip) -> dict[str, Any]:
     """A clip as one row of `metadata.parquet`."""
-    row = {name: getattr(clip, name) for name in (*_TECHNICAL, *_TELLING) if hasattr(clip, name)}
+    row = {name: getattr(clip, name) for name in (*_TECHNICAL, *_VERSIONS, *_TELLING) if hasattr(clip, name)}
     row["file_name"] = PurePosixPath(clip.file).relative_to(clip.split).as_posix()
     row.update({name: getattr(clip.labels, name) for name in _LABEL_NAMES})
     row["source_ids"] = list(clip.source_ids)
@@ -111,7 +113,14 @@ def clip_of(split: str, row: Mapping[str, Any]) -> Clip:
         sample_rate=int(row["sample_rate"]),
         n_samples=int(row["n_samples"]),
         rights=Rights(row["licence"] or "", row["consent"] or "", bool(row["pristine"])),
+        **{name: row.get(name) or "" for name in _VERSIONS},
     )
+
+
+def manifest_row(clip: Clip) -> dict[str, Any]:
+    """What a manifest hash is taken over: a clip's row and split, without what only later formats can say."""
+    row = {"split": clip.split, **row_of(clip)}
+    return {name: value for name, value in row.items() if name not in _VERSIONS or value}
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], table_schema: pa.Schema) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.clip import Rights
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cmdfd.media.encode import EncodedVideo, EncoderSettings
     from cmdfd.media.harmonise import HarmoniseSettings
     from generators.generator import Take
+    from generators.splice.scenes.scene import Scene
     from generators.stopwatch import Stopwatch
 
 Payload = "Mapping[str, Any]"
@@ -72,6 +73,8 @@ class Bench:
         encoder: Encoder of this take's clips.
         start: Seconds at which the written window begins.
         watch: Where the time goes.
+        scene: The scene that its clips are, or None.
+        plain: That scene with nothing forged, once it is composed.
         lenders: Decoded donors by key.
         pictures: Encoded pictures by the address of the frames, which are kept too: an address names them only as
             long as they live.
@@ -86,8 +89,15 @@ class Bench:
     encoder: EncoderSettings
     start: float
     watch: Stopwatch
+    scene: Scene | None = None
+    plain: Take | None = None
     lenders: dict[str, Lender] = field(default_factory=dict)
     pictures: dict[int, tuple[Any, EncodedVideo]] = field(default_factory=dict)
+
+    @property
+    def bystanders(self) -> tuple[str, ...]:
+        """Keys of those who stand beside the take, in the order of the scene's panels."""
+        return tuple(self.payload["bystanders"])
 
     def folder_of(self, key: str) -> Path:
         """Where the source wrote a take."""
@@ -103,10 +113,12 @@ class Bench:
             return Lender(self.item, self.take)
         if key not in self.lenders:
             if key not in self.payload["made"]:
-                raise MediaError("unsupported", self.item.key, f"the take that should drive it, {key}, failed")
+                role = "stand beside it" if key in self.bystanders else "drive it"
+                raise MediaError("unsupported", self.item.key, f"the take that should {role}, {key}, failed")
             clips = [clip for clip in self.payload["clips"] if clip["donor"] == key]
             wanted = frozenset().union(*(donor_streams(clip["generator"]) for clip in clips))
-            take = load_take(self.folder_of(key), frames="frames" in wanted)
+            seen = "frames" in wanted or key in self.bystanders
+            take = load_take(self.folder_of(key), frames=seen)
             self.lenders[key] = Lender(item_of(self.payload["donors"][key]), take)
         return self.lenders[key]
 
@@ -125,4 +137,10 @@ def set_up(payload: Mapping[str, Any], work: Path, out: Path, watch: Stopwatch) 
     own = min(take.duration, len(take.audio) / take.sample_rate)
     available = own if payload["within"] is None else min(own, payload["within"])
     start = start_of(payload["place"], available, settings)
-    return Bench(payload, work, out, item, take, settings, settings_for(settings, payload["crf"]), start, watch)
+    encoder, scene = settings_for(settings, payload["crf"]), None
+    if payload["scene"] is not None:
+        from generators.splice.scenes.scene import Scene
+
+        scene = Scene.from_dict(payload["scene"])
+        settings = replace(settings, width=scene.width, height=scene.height)
+    return Bench(payload, work, out, item, take, settings, encoder, start, watch, scene)

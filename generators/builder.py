@@ -25,7 +25,7 @@ from generators.finish import audit, gather, write_set
 from generators.folders import DATA_SHEET, JOURNAL, SHEETS, WORK
 from generators.jobs import clips_payload, read_job
 from generators.journal import item_entry, job_entry, job_ids
-from generators.missing import missing_generators, refuse_missing
+from generators.missing import missing_generators, refuse_missing, require_extras
 from generators.options import BuildOptions, BuildReport, Progress, silent
 from generators.recipe import Recipe, load_recipe
 from generators.registry import make_generator
@@ -47,6 +47,10 @@ FOLDER_SECONDS = 2.4
 TAKE_FORMAT = 2
 #: Recordings give takes this much longer than a clip, for the draw of the window and shifts of the sound.
 MARGIN_SECONDS = 0.8
+#: Side of a recording's square picture where it becomes a panel of a scene and the recipe does not say.
+PANEL_SIZE = 384
+#: Seconds that sending one clip through a platform may need besides; a few are usual.
+VERSION_SECONDS = 60.0
 
 
 def resolve_recipe(
@@ -83,6 +87,8 @@ def resolve_recipe(
         options["seconds"] = seconds + max([MARGIN_SECONDS, *margins])
         if identity_per_file:
             options["identity_per_file"] = True
+        if found.scenes is not None:
+            options["size"] = found.source.options.get("size", PANEL_SIZE)
         changes |= {"source": {"kind": "folder", "options": options}, "splits": {}}
     elif identity_per_file:
         raise CmdfdError("--identity-per-file needs --sources DIR")
@@ -139,6 +145,7 @@ def build(
     began = time.perf_counter()
     plan = make_plan(resolved, chosen.limit, chosen.rights_override)
     _refuse_hopeless(plan)
+    require_extras(plan)
     run = _Run(plan, out, chosen, progress, {"plan": time.perf_counter() - began})
     with lock(out / WORK / f"rank-{chosen.rank}-of-{chosen.world_size}.lock"):
         return _locked(run)
@@ -211,12 +218,12 @@ class _Run:
     def __init__(
         self, plan: BuildPlan, out: Path, options: BuildOptions, progress: Progress, seconds: dict[str, float]
     ) -> None:
-        from generators.record import tool_versions
+        from generators.record import versions_of
 
         self.plan, self.out, self.options, self.progress = plan, out, options, progress
         self.seconds = seconds
         self.work = out / WORK
-        self.versions = tool_versions(plan.code_packages)
+        self.versions = versions_of(plan)
         self.jobs = job_ids(plan, self.versions)
         self.context = {"work": str(self.work.resolve()), "out": str(out.resolve())}
         self.made_now: list[Mapping[str, Any]] = []
@@ -272,12 +279,13 @@ class _Run:
                 path.unlink(missing_ok=True)
 
     def _timeout(self) -> float | None:
-        """Seconds for one take: the user's, and the most that the external generators among its clips may take."""
+        """Seconds for one take: the user's, the most that its external generators may take, and some per platform."""
         if self.options.timeout is None:
             return None
         several = {tuple(clip.slot.generator for clip in take.clips) for take in self.plan.takes}
         own = (sum(getattr(make_generator(name), "timeout", 0.0) for name in names) for names in several)
-        return self.options.timeout + max(own)
+        sent = max(sum(bool(clip.original) for clip in take.clips) for take in self.plan.takes)
+        return self.options.timeout + max(own) + sent * VERSION_SECONDS
 
     def _take_plan(self, open_takes: Sequence[PlannedTake]) -> WorkPlan:
         source = self.plan.recipe.source.model_dump(mode="json")
@@ -375,10 +383,10 @@ def _any_clip(take: PlannedTake) -> bool:
 
 def standing_of(plan: BuildPlan, out: Path) -> str:
     """What of a plan lies in a folder already, and what would go from there, in a line for people; "" for nothing."""
-    from generators.record import tool_versions
+    from generators.record import versions_of
     from generators.update import compare
 
-    jobs = job_ids(plan, tool_versions(plan.code_packages))
+    jobs = job_ids(plan, versions_of(plan))
     wanted = [jobs[clip.id] for take in plan.takes for clip in take.clips if clip.refused is None]
     if (out / BUILD_FILE).is_file():
         change = compare(Dataset.open(out), plan, jobs, tuple(missing_generators(plan)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from generators.registry import make_generator
 
 if TYPE_CHECKING:
-    from generators.plan import BuildPlan
+    from generators.plan import BuildPlan, PlannedTake
 
 #: Processor seconds for one clip's harmonising, cues and checksums, and for a second of its encoding at 224 x 224;
 #: measured on `cmdfd-classical` (two cores, x264 veryfast).
@@ -23,6 +23,8 @@ _BITS_PER_PIXEL, _CRF = 0.055, 26.0
 _LOSSLESS_PER_PIXEL = 0.7
 #: Bytes of mask, track and rows for a second of video.
 _SIDECARS = 22_000
+#: Processor seconds for composing, and for sending through a platform, a million pixels; measured on `manualfake`.
+_COMPOSE_PER_MEGAPIXEL, _SOCIAL_PER_MEGAPIXEL = 0.03, 0.07
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +58,42 @@ def estimate(plan: BuildPlan, workers: int) -> Estimate:
         workers: Worker processes, at most as many as there are cores.
     """
     form = plan.recipe.harmonise
-    pixels = form.width * form.height * form.fps
-    made = [clip for take in plan.takes for clip in take.clips if clip.refused is None]
-    names = {clip.slot.generator for clip in made}
+    made = [(take, clip) for take in plan.takes for clip in take.clips if clip.refused is None]
+    names = {clip.slot.generator for _, clip in made}
     costs = {name: make_generator(name).spec.cost for name in names}
     unknown = tuple(sorted(name for name, cost in costs.items() if cost is None and name != "sham"))
     take_seconds = float(plan.recipe.source.options.get("seconds", form.seconds + 0.6))
     processor = len(plan.takes) * take_seconds * _SOURCE_COST.get(plan.recipe.source.kind, _UNKNOWN_COST)
-    for clip in made:
+    crf, set_bytes = sum(form.crf) / 2, 0.0
+    for take, clip in made:
+        pixels = _pixels(plan, take)
         cost = costs[clip.slot.generator]
         known = 0.0 if clip.slot.generator == "sham" else _UNKNOWN_COST if cost is None else cost
-        processor += _CLIP_SECONDS + form.seconds * (known + _ENCODE_PER_SECOND * pixels / (224 * 224 * 25))
-    crf = sum(form.crf) / 2
-    rate = pixels * _BITS_PER_PIXEL * 2 ** ((_CRF - crf) / 6) / 8 + form.audio_bit_rate / 8 + _SIDECARS
+        per_second = known + _ENCODE_PER_SECOND * pixels / (224 * 224 * 25)
+        per_second += _COMPOSE_PER_MEGAPIXEL * pixels / 1e6 if take.scene else 0.0
+        if clip.original:
+            per_second = _SOCIAL_PER_MEGAPIXEL * pixels / 1e6
+        processor += _CLIP_SECONDS + form.seconds * per_second
+        rate = pixels * _BITS_PER_PIXEL * 2 ** ((_CRF - crf) / 6) / 8 + form.audio_bit_rate / 8 + _SIDECARS
+        set_bytes += form.seconds * rate
+    panel = float(plan.recipe.source.options.get("size", form.width)) ** 2 * form.fps
     return Estimate(
         n_takes=len(plan.takes),
         n_clips=len(made),
         n_refused=sum(clip.refused is not None for take in plan.takes for clip in take.clips),
         seconds=processor / max(workers, 1),
-        set_bytes=len(made) * form.seconds * rate,
-        work_bytes=len(plan.takes) * take_seconds * pixels * _LOSSLESS_PER_PIXEL,
+        set_bytes=set_bytes,
+        work_bytes=len(plan.takes) * take_seconds * panel * _LOSSLESS_PER_PIXEL,
         unknown=unknown,
     )
+
+
+def _pixels(plan: BuildPlan, take: PlannedTake) -> float:
+    """Pixels that a second of a take's clips has."""
+    form, scenes = plan.recipe.harmonise, plan.recipe.scenes
+    if take.scene is None or scenes is None:
+        return form.width * form.height * form.fps
+    from generators.splice.scenes.layouts import layout_of
+
+    width, height = layout_of(take.scene.layout).canvas(scenes.long_edge)
+    return width * height * form.fps

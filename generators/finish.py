@@ -24,6 +24,7 @@ from cmdfd.tables import (
 )  # fmt: skip
 from generators.record import PROVENANCE_COLUMNS, REFUSED_COLUMNS, STAGE_COLUMNS, as_text, rights_problem
 from generators.sources.sources_csv import printable
+from generators.versions import SOCIAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -98,8 +99,9 @@ def _made_slots(take: PlannedTake) -> list[Slot]:
 
 
 def _kind(slot: Slot) -> str:
-    """What a refused clip is called: its kind, and whether it was to be the sham of that."""
-    return f"sham of {slot.kind}" if slot.sham and slot.kind != REAL_KIND else slot.kind
+    """What a refused clip is called: its kind, whether it was to be the sham of that, and its platform."""
+    name = f"sham of {slot.kind}" if slot.sham and slot.kind != REAL_KIND else slot.kind
+    return f"{name}, {slot.platform}" if slot.platform else name
 
 
 def with_components(clips: Sequence[Clip]) -> list[Clip]:
@@ -123,18 +125,43 @@ def with_components(clips: Sequence[Clip]) -> list[Clip]:
 
 
 def audit(made: Made, draws: int, seed: int) -> dict[str, Any]:
-    """Run the gate over the written files' cues; its report as JSON-able data with its `status`."""
+    """Run the gate over the written files' cues, the originals and every platform's versions each by themselves.
+
+    Returns:
+        The originals' report as JSON-able data, its `platforms` the others' by name; `status` is the worst of all.
+    """
+    report = dict(_gated(made, "", draws, seed))
+    labels: dict[str, set[int | None]] = {}
+    for clip in made.clips:
+        labels.setdefault(clip.platform, set()).add(clip.labels.label)
+    names = sorted(name for name, found in labels.items() if name and found >= {0, 1})
+    report["platforms"] = {name: _gated(made, name, draws, seed) for name in names}
+    failed = [name for name, one in report["platforms"].items() if one["status"] == "failed"]
+    if failed and report["status"] != "failed":
+        report |= {"status": "failed", "passed": False}
+    report["sentences"] = [
+        *report["sentences"],
+        *(f"{name}: {sentence}" for name in failed for sentence in report["platforms"][name]["sentences"]),
+    ]
+    return report
+
+
+def _gated(made: Made, platform: str, draws: int, seed: int) -> dict[str, Any]:
+    """The gate over one platform's versions."""
     import pandas as pd
 
     from cmdfd.audit.gate import gate
 
     facts = {
-        clip.id: {"label": clip.labels.label, "component": clip.component, "kind": clip.kind} for clip in made.clips
+        clip.id: {"label": clip.labels.label, "component": clip.component, "kind": clip.kind}
+        for clip in made.clips
+        if clip.platform == platform
     }
+    stage = SOCIAL if platform else "harmonised"
     rows = [
         {**{name: value for name, value in row.items() if name != "stage"}, **facts[row["id"]]}
         for row in made.stages
-        if row["stage"] == "harmonised"
+        if row["stage"] == stage and row["id"] in facts
     ]
     report = gate(pd.DataFrame(rows).sort_values("id", ignore_index=True), n_draws=draws, seed=seed)
     return dict(report.to_dict())

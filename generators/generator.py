@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
 
 #: Families, in the field's words. "pairing" puts genuine sound under a genuine picture to which it does not belong.
-FAMILIES = ("pairing", "lipsync", "talking-head", "reenact", "faceswap", "tts", "vc", "edit", "splice", "manual", "sham")
+FAMILIES = (
+    "pairing",
+    "lipsync",
+    "talking-head",
+    "reenact",
+    "faceswap",
+    "tts",
+    "vc",
+    "edit",
+    "splice",
+    "manual",
+    "sham",
+)
 
 
 @dataclass(frozen=True, slots=True)

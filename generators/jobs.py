@@ -12,33 +12,26 @@ import json
 import os
 import shutil
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cmdfd.cache import write_atomic
-from cmdfd.clip import REAL, content_id, sha256_file
+from cmdfd.clip import content_id, sha256_file
 from cmdfd.errors import RETRY_CODES, CmdfdError, JobError, MediaError, job_code
-from cmdfd.faces.tracks import save_track
 from cmdfd.tables import clip_of, row_of
-from generators.bench import Bench, Lender, item_of, set_up, start_of
-from generators.chance import stream
-from generators.folders import JOURNAL
-from generators.generator import Job, Outcome, Take
-from generators.registry import make_generator, make_sham
-from generators.rows import Cues, clip_row, file_cues, in_window, provenance_row, take_cues
+from generators.bench import Bench, item_of, set_up, start_of
+from generators.making import MadeClip, make_clip
+from generators.rows import in_window, take_cues
 from generators.sources.registry import make_source
 from generators.sources.store import CLIP
-from generators.stopwatch import ENCODE, GENERATE, HARMONISE, LOAD, MEASURE, REST, Stopwatch
+from generators.stopwatch import LOAD, MEASURE, REST, Stopwatch
+from generators.versions import make_version
 
 if TYPE_CHECKING:
-    from cmdfd.clip import Clip
-    from cmdfd.media.harmonise import Harmonised
-    from generators.generator import Generator
     from generators.plan import PlannedTake
 
 __all__ = ["clips_payload", "in_window", "item_of", "make_clips", "materialise", "start_of"]
@@ -119,6 +112,11 @@ def clips_payload(
             "index": clip.slot.index,
             "sham": clip.slot.sham,
             "labels": dict(clip.slot.labels),
+            "on": clip.slot.on,
+            "panels": clip.slot.panels,
+            "platform": clip.slot.platform,
+            "chain": clip.slot.chain,
+            "original": clip.original,
             "donor": clip.donor.item.key if clip.donor else None,
             "relation": clip.donor.relation if clip.donor else "",
             "paths": asdict(clip.paths),
@@ -132,6 +130,8 @@ def clips_payload(
         "made": {key: dict(made[key]) for key in (take.item.key, *donors)},
         "place": take.place,
         "within": take.within,
+        "scene": None if take.scene is None else dict(take.scene.drawn),
+        "bystanders": [] if take.scene is None else [item.key for item in take.scene.bystanders],
         "crf": take.crf,
         "ordinal": take.ordinal,
         "clips": clips,
@@ -193,28 +193,37 @@ def make_clips(payload: Payload, context: Payload) -> dict[str, Any]:
     with watch.lap(LOAD):
         bench = set_up(payload, work, out, watch)
     with watch.lap(MEASURE):
-        source_cues = take_cues(bench, bench.take)
-    found = []
+        source_cues = take_cues(bench, bench.take, bench.start)
+    found: dict[str, dict[str, Any]] = {}
     with private_folder(work, f"clips-{bench.item.key}") as folder:
-        for clip in payload["clips"]:
-            record = done[clip["job"]] or _do(bench, clip, folder, source_cues)
-            found.append(record)
-    return {"jobs": found}
+        for clip in payload["clips"]:  # originals stand before their versions
+            action = partial(make_clip, bench, clip, folder, source_cues)
+            if clip["original"]:
+                action = partial(_version, bench, clip, found[clip["original"]], folder)
+            found[clip["id"]] = done[clip["job"]] or _do(bench, clip, action)
+    return {"jobs": [found[clip["id"]] for clip in payload["clips"]]}
 
 
-def _do(bench: Bench, clip: Payload, folder: Path, source_cues: Cues) -> dict[str, Any]:
+def _version(bench: Bench, clip: Payload, original: Payload, folder: Path) -> MadeClip:
+    if original["refused"] is not None:
+        told = original["refused"]
+        raise JobError(told["code"], clip["platform"], f"its original was not made: {told['reason']}")
+    return make_version(bench, clip, original, folder)
+
+
+def _do(bench: Bench, clip: Payload, action: Callable[[], MadeClip]) -> dict[str, Any]:
     """Do one job and write its record, unless it ended with a code that may go away by itself."""
     with bench.watch.lap(REST):
-        record = _attempt(bench, clip, folder, source_cues)
+        record = _attempt(clip, action)
     record |= {"job": clip["job"], "kind": clip["kind"], "seconds": bench.watch.since()}
     if record["refused"] is None or record["refused"]["code"] not in RETRY_CODES:
         write_job(bench.work, clip["job"], record)
     return record
 
 
-def _attempt(bench: Bench, clip: Payload, folder: Path, source_cues: Cues) -> dict[str, Any]:
+def _attempt(clip: Payload, action: Callable[[], MadeClip]) -> dict[str, Any]:
     try:
-        made = _make_clip(bench, clip, folder, source_cues)
+        made = action()
     except (MediaError, JobError) as error:
         return _refusal(clip, job_code(error.code), error.detail)
     except CmdfdError as error:
@@ -226,10 +235,7 @@ def _attempt(bench: Bench, clip: Payload, folder: Path, source_cues: Cues) -> di
     for here, there in made.moves:
         there.parent.mkdir(parents=True, exist_ok=True)
         here.replace(there)
-    stages = [
-        {"id": clip["id"], "split": made.clip.split, "stage": stage, **cues}
-        for stage, cues in (("source", source_cues), ("raw", made.raw_cues), ("harmonised", made.cues))
-    ]
+    stages = [{"id": clip["id"], "split": made.clip.split, "stage": stage, **cues} for stage, cues in made.stages]
     row = row_of(made.clip) | {"split": made.clip.split}
     return {"clip": row, "refused": None, "provenance": made.provenance, "stages": stages}
 
@@ -237,143 +243,3 @@ def _attempt(bench: Bench, clip: Payload, folder: Path, source_cues: Cues) -> di
 def _refusal(clip: Payload, code: str, reason: str) -> dict[str, Any]:
     told = {"id": clip["id"], "kind": clip["kind"], "code": code, "reason": reason}
     return {"clip": None, "refused": told, "provenance": None, "stages": []}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Made:
-    clip: Clip
-    provenance: dict[str, Any]
-    cues: Cues
-    raw_cues: Cues
-    moves: list[tuple[Path, Path]]
-
-
-def _make_clip(bench: Bench, clip: Payload, folder: Path, source_cues: Cues) -> _Made:
-    generator = make_sham(clip["generator"]) if clip["sham"] else make_generator(clip["generator"])
-    spec = generator.spec
-    if hasattr(generator, "journal_to"):  # external ones have times and memory of their own to tell
-        generator.journal_to(bench.out / JOURNAL)
-    with bench.watch.lap(LOAD):
-        lender = bench.lender(clip["donor"]) if clip["donor"] is not None else None
-    with bench.watch.lap(GENERATE):
-        outcome = _generated(bench, clip, generator, lender)
-    with bench.watch.lap(HARMONISE):
-        made = _harmonised(bench, outcome)
-    if outcome.masks is not None and (made.masks is None or not made.masks.any()):
-        raise MediaError("unsupported", bench.item.key, "no pixel inside the clip was changed")
-    name = Path(clip["paths"]["file"]).name
-    with bench.watch.lap(ENCODE):
-        moves = _write_files(bench, clip, outcome, made, folder / name)
-    with bench.watch.lap(LOAD):  # what was written is read again, as others will read it
-        cues = file_cues(folder / name)
-    with bench.watch.lap(MEASURE):
-        same = outcome.take.audio is bench.take.audio  # the cues of a take see its sound and its shape alone
-        raw_cues = source_cues if same else take_cues(bench, outcome.take)
-        files = {
-            "sha256": sha256_file(folder / name),
-            "mask": clip["paths"]["mask"] if made.masks is not None else None,
-            "tracks": clip["paths"]["tracks"] if made.track is not None else None,
-        }
-    row = clip_row(bench, clip, spec, outcome, made, lender, files)
-    return _Made(row, provenance_row(bench, clip, spec, outcome, row, lender), cues, raw_cues, moves)
-
-
-def _generated(bench: Bench, clip: Payload, generator: Generator, lender: Lender | None) -> Outcome:
-    spec, take = generator.spec, bench.take
-    if spec.needs_face and take.track is None:
-        raise MediaError("no_face", bench.item.key)
-    if spec.needs_speech and take.speech is None:
-        raise MediaError(
-            "unsupported",
-            bench.item.key,
-            "the words of the take are not known; put a .words.csv or .words.json beside the recording",
-        )
-    # a null edit has the same draws as its fake, so that the two differ in nothing but the content
-    rng = stream("clip", bench.payload["seed"], bench.item.key, clip["kind"], clip["index"])
-    job = Job(
-        take,
-        None if lender is None else lender.take,
-        bench.start,
-        bench.settings.seconds,
-        clip["params"],
-        rng,
-        ordinal=int(bench.payload["ordinal"]) + int(clip["index"]),
-        relation=clip["relation"],
-        donor_face="" if lender is None else lender.item.face_id,
-        donor_voice="" if lender is None else lender.item.voice_id,
-        key=clip["job"],
-    )
-    outcome = generator.sham(job) if clip["sham"] else generator.generate(job)
-    return _checked(outcome, take, sham=clip["sham"] or clip["recorded"] == "real")
-
-
-def _checked(outcome: Outcome, take: Take, *, sham: bool) -> Outcome:
-    """Hold a generator to its contract."""
-    made = outcome.take
-    same = (
-        made.frames.shape == take.frames.shape
-        and made.audio.shape == take.audio.shape
-        and (made.fps, made.sample_rate) == (take.fps, take.sample_rate)
-    )
-    if not same or not np.isfinite(made.audio).all():
-        raise MediaError("internal", "outcome", "the generator changed lengths or rates, or its sound is not finite")
-    if outcome.masks is not None and outcome.masks.shape != take.frames.shape[:3]:
-        raise MediaError("internal", "outcome", f"masks have the shape {outcome.masks.shape}")
-    if sham:
-        if outcome.labels != REAL or outcome.segments or outcome.masks is not None:
-            raise MediaError("internal", "outcome", "a sham must not forge, but it has labels, segments or masks")
-    elif np.array_equal(made.audio, take.audio) and (
-        made.frames is take.frames or np.array_equal(made.frames, take.frames)
-    ):
-        raise JobError("output_identical", "outcome", "nothing was changed")
-    return outcome
-
-
-def _harmonised(bench: Bench, outcome: Outcome) -> Harmonised:
-    from cmdfd.media.harmonise import harmonise
-
-    take = outcome.take
-    return harmonise(
-        take.frames,
-        take.fps,
-        take.audio,
-        take.sample_rate,
-        start=bench.start,
-        settings=bench.settings,
-        masks=outcome.masks,
-        track=take.track,
-    )
-
-
-def _write_files(
-    bench: Bench, clip: Payload, outcome: Outcome, made: Harmonised, path: Path
-) -> list[tuple[Path, Path]]:
-    """Write clip, mask and track beside each other; returns where each shall go."""
-    _write_media(bench, outcome, made, path)
-    moves = []
-    if made.masks is not None:
-        from cmdfd.media.masks import write_mask
-
-        mask = path.with_name(f"{path.name}.mask.mkv")
-        write_mask(mask, made.masks, made.fps)
-        moves.append((mask, bench.out / clip["paths"]["mask"]))
-    if made.track is not None:
-        track = path.with_name(f"{path.name}.npz")
-        save_track(track, made.track)
-        moves.append((track, bench.out / clip["paths"]["tracks"]))
-    return [*moves, (path, bench.out / clip["paths"]["file"])]
-
-
-def _write_media(bench: Bench, outcome: Outcome, made: Harmonised, path: Path) -> None:
-    """Encode and write; fakes of the sound alone share the encoded picture of their real clip."""
-    from cmdfd.media.encode import encode_video, write_clip
-
-    picture: Any = outcome.take.frames
-    key = id(picture)
-    if key in bench.pictures:
-        encoded = bench.pictures[key][1]
-    else:
-        encoded = encode_video(made.frames, made.fps, bench.encoder)
-        if picture is bench.take.frames:  # no other picture is written twice
-            bench.pictures[key] = (picture, encoded)
-    write_clip(path, encoded, made.fps, made.audio, made.sample_rate, bench.encoder)

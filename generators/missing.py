@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING
 
-from cmdfd.errors import CmdfdError
+from cmdfd.errors import CmdfdError, MissingExtraError
 from generators.registry import make_generator
 
 if TYPE_CHECKING:
@@ -24,6 +25,16 @@ def missing_generators(plan: BuildPlan) -> dict[str, list[str]]:
         if lacking:
             found[name] = lacking
     return found
+
+
+def require_extras(plan: BuildPlan) -> None:
+    """Refuse a plan of scenes where what composes them is not installed.
+
+    Raises:
+        MissingExtraError: With the command to type.
+    """
+    if plan.recipe.scenes is not None and importlib.util.find_spec("moviepy") is None:
+        raise MissingExtraError("splice", "composing scenes")
 
 
 def refuse_missing(found: Mapping[str, list[str]]) -> NoReturn:

@@ -9,6 +9,7 @@ from cmdfd.clip import REAL_KIND, SPLITS, content_id
 from cmdfd.dataset import ClipPaths, clip_paths
 from cmdfd.errors import CmdfdError
 from cmdfd.splits import Identity, assign, components
+from generators.casting import plan_scenes
 from generators.chance import stream
 from generators.pairing import all_donors
 from generators.record import most_restrictive, rights_problem
@@ -18,12 +19,13 @@ from generators.sources.registry import make_source
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from generators.casting import PlannedScene
     from generators.pairing import Donor, Donors
     from generators.recipe import KindRecipe, Recipe
     from generators.sources.contract import Refused, SourceItem
 
 #: Bumped when the build makes other bytes of the same recipe.
-CODE_VERSION = 3
+CODE_VERSION = 4
 _SUFFIX = {"mp4": ".mp4", "mov": ".mov"}
 
 
@@ -42,6 +44,10 @@ class Slot:
         sham: Whether the generator shall not forge.
         driver: Whose sound, movement or face is used.
         labels: Labels that replace the generator's.
+        on: "panel" or "scene": what the generator works on.
+        panels: How many panels of the scene it forges.
+        platform: Name of the chain of platforms that a finished clip is sent through, "" for an original.
+        chain: That chain as the recipe names it.
     """
 
     kind: str
@@ -50,6 +56,10 @@ class Slot:
     sham: bool = False
     driver: str = "other"
     labels: Mapping[str, int | None] = field(default_factory=dict)
+    on: str = "panel"
+    panels: int = 1
+    platform: str = ""
+    chain: str = ""
 
     @property
     def recorded(self) -> str:
@@ -69,6 +79,7 @@ class PlannedClip:
         paths: Where its files go.
         donor: Who drives it, or None.
         refused: Code and reason, where it is not to be made.
+        original: Id of the clip that it is another version of, "" for an original.
     """
 
     id: str
@@ -78,6 +89,7 @@ class PlannedClip:
     paths: ClipPaths
     donor: Donor | None = None
     refused: tuple[str, str] | None = None
+    original: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +105,9 @@ class PlannedTake:
         crf: Quality of the encoded picture.
         ordinal: Rank of the take in its split.
         clips: What is made, and what is refused.
-        within: Seconds by which the window ends, since a driving take is no longer; None for the take's own end.
+        within: Seconds by which the window ends, since a driving take or one that stands beside it is no longer; None
+            for the take's own end.
+        scene: The scene that all its clips are, or None for single pictures.
     """
 
     item: SourceItem
@@ -102,11 +116,13 @@ class PlannedTake:
     ordinal: int
     clips: tuple[PlannedClip, ...]
     within: float | None = None
+    scene: PlannedScene | None = None
 
     @property
     def donors(self) -> dict[str, SourceItem]:
-        """Takes of others that are needed, by key."""
+        """Takes of others that are needed, those that drive and those that stand beside it, by key."""
         found = {clip.donor.item.key: clip.donor.item for clip in self.clips if clip.donor and not clip.refused}
+        found |= {item.key: item for item in (self.scene.bystanders if self.scene else ())}
         found.pop(self.item.key, None)
         return found
 
@@ -132,7 +148,7 @@ class BuildPlan:
     rights_override: str = ""
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Planned clips that are not refused: split -> kind -> number."""
+        """Planned clips that are not refused, all versions counted: split -> kind -> number."""
         found: dict[str, dict[str, int]] = {}
         for take in self.takes:
             kinds = found.setdefault(take.item.split or "", {})
@@ -157,6 +173,7 @@ def make_plan(recipe: Recipe, limit: int | None = None, rights_override: str = "
     params = {kind.kind: resolve_params(kind.made_by, kind.params) for kind in recipe.kinds}
     for name in recipe.real.through:
         make_generator(name)
+    chains = chains_of(recipe)
     source = make_source(recipe.source.kind, recipe.source.options)
     found = source.plan({str(name): options for name, options in recipe.splits.items()}, recipe.seed)
     if not found.items:
@@ -166,10 +183,38 @@ def make_plan(recipe: Recipe, limit: int | None = None, rights_override: str = "
         raise PlanError(f"source {recipe.source.kind!r} gives one key to several takes")
     shares = {str(name): share for name, share in recipe.fractions.items()}
     items = limited(with_splits(found.items, shares, recipe.seed), limit)
-    takes = _with_paths(recipe, _Planner(recipe, params, items, rights_override).takes())
+    takes = _with_paths(recipe, _Planner(recipe, params, items, rights_override, chains).takes())
     described = [_described(item) for item in items]
-    recipe_hash = content_id("build", CODE_VERSION, recipe.hash, described, params, rights_override, length=32)
+    decisive = [recipe.hash, described, params, rights_override, sorted(one.address for one in chains.values())]
+    recipe_hash = content_id("build", CODE_VERSION, *decisive, length=32)
     return BuildPlan(recipe, takes, found.refused, recipe_hash, tuple(source.neutral()), rights_override)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChain:
+    """A chain of platforms: how the recipe names it, and its content address."""
+
+    text: str
+    address: str
+
+
+def chains_of(recipe: Recipe) -> dict[str, PlannedChain]:
+    """Every chain of platforms that a recipe sends its clips through, by name.
+
+    Raises:
+        CmdfdError: For an unknown profile, or two chains of one name.
+    """
+    if not recipe.social.chains:
+        return {}
+    from generators.social.transmit import resolve_chain
+
+    found: dict[str, PlannedChain] = {}
+    for text in recipe.social.chains:
+        chain = resolve_chain(text)
+        if chain.name in found:
+            raise PlanError(f"the chains {found[chain.name].text!r} and {text!r} have one name, {chain.name!r}")
+        found[chain.name] = PlannedChain(text, chain.address)
+    return found
 
 
 def _described(item: SourceItem) -> dict[str, Any]:
@@ -230,10 +275,15 @@ class _Planner:
         params: Mapping[str, Mapping[str, Any]],
         items: Sequence[SourceItem],
         rights_override: str,
+        chains: Mapping[str, PlannedChain],
     ) -> None:
         self.recipe, self.params, self.items, self.rights_override = recipe, params, items, rights_override
+        self.chains = chains
         needing = {kind.driver for kind in recipe.kinds if make_generator(kind.made_by).spec.needs_donor}
+        # who drives whom stands in one cast with them, or scenes and drivers would tie people in chains
+        needing |= {"cross"} if recipe.scenes else set()
         self.donors: Donors = all_donors(items, set(needing), recipe.seed)
+        self.scenes = plan_scenes(items, recipe.scenes, recipe.seed) if recipe.scenes else {}
         self.ordinals = _ordinals(items)
 
     def takes(self) -> tuple[PlannedTake, ...]:
@@ -245,17 +295,21 @@ class _Planner:
         low, high = self.recipe.harmonise.crf
         crf = int(rng.integers(low, high + 1))
         ordinal, within = self.ordinals[item.key], self._within(item)
-        clips = tuple(self._clip(item, slot, (ordinal, within)) for slot in self._slots(ordinal))
-        return PlannedTake(item, place, crf, ordinal, clips, within)
+        originals = [self._clip(item, slot, (ordinal, within)) for slot in self._slots(ordinal)]
+        versions = [self._version(item, one, name) for one in originals if not one.refused for name in self.chains]
+        scene = self.scenes.get(item.key)
+        return PlannedTake(item, place, crf, ordinal, (*originals, *versions), within, scene)
 
     def _within(self, item: SourceItem) -> float | None:
-        """Where the window must end, for the shortest take that drives this one to cover it; None for anywhere.
+        """Where the window must end, for the shortest take that drives this one or stands beside it to cover it.
 
-        A driver that is shorter than a clip cannot, and is refused when its turn comes.
+        A take that is shorter than a clip cannot, and is refused when its turn comes. None for anywhere.
         """
         kinds = [kind for kind in self.recipe.kinds if make_generator(kind.made_by).spec.needs_donor]
         donors = [donor for kind in kinds if (donor := self.donors.of(item, kind.driver)) is not None]
-        lengths = [length for donor in donors if (length := _seconds_of(donor.item)) is not None]
+        scene = self.scenes.get(item.key)
+        others = [*(donor.item for donor in donors), *(scene.bystanders if scene else ())]
+        lengths = [length for other in others if (length := _seconds_of(other)) is not None]
         enough = [length for length in lengths if length >= self.recipe.harmonise.seconds]
         own = _seconds_of(item)
         return min(enough) if own is not None and enough and min(enough) < own else None
@@ -265,7 +319,9 @@ class _Planner:
         through = self.recipe.real.through
         real = Slot(REAL_KIND, through[ordinal % len(through)], 0, sham=True) if through else Slot(REAL_KIND, "sham", 0)
         found = [real]
-        for kind in self.recipe.kinds:
+        n = len(self.recipe.kinds)
+        turn = [self.recipe.kinds[(ordinal + i) % n] for i in range(self.recipe.kinds_per_take or n)]
+        for kind in turn if self.recipe.kinds_per_take else self.recipe.kinds:
             found += [self._of(kind, index) for index in range(kind.per_take)]
             found += [replace(self._of(kind, index), sham=True, labels={}) for index in range(kind.shams)]
         return found
@@ -273,7 +329,8 @@ class _Planner:
     @staticmethod
     def _of(kind: KindRecipe, index: int) -> Slot:
         labels = {str(name): value for name, value in kind.labels.items()}
-        return Slot(kind.kind, kind.made_by, index, driver=kind.driver, labels=labels)
+        where = {"on": kind.on, "panels": kind.panels}
+        return Slot(kind.kind, kind.made_by, index, driver=kind.driver, labels=labels, **where)  # type: ignore[arg-type]
 
     def _clip(self, item: SourceItem, slot: Slot, place: tuple[int, float | None]) -> PlannedClip:
         ordinal, within = place
@@ -292,10 +349,19 @@ class _Planner:
             "within": within,
             "harmonise": recipe.harmonise.model_dump(mode="json"),
         }
+        if (scene := self.scenes.get(item.key)) is not None:
+            beside = [_described(other) for other in scene.bystanders]
+            described["scene"] = [scene.drawn, beside, *([] if plain_real else [slot.on, slot.panels])]
         address = content_id("clip", CODE_VERSION, recipe.source.kind, recipe.seed, described, length=64)
         paths = clip_paths(item.split or "", address[:16], 0, _SUFFIX[recipe.harmonise.container])
         refused = self._refused(item, slot, donor, needs_donor=spec.needs_donor and not plain_real)
         return PlannedClip(address[:16], address, slot, params, paths, donor, refused)
+
+    def _version(self, item: SourceItem, original: PlannedClip, platform: str) -> PlannedClip:
+        address = content_id("version", CODE_VERSION, original.address, self.chains[platform].address, length=64)
+        paths = clip_paths(item.split or "", address[:16], 0, ".mp4")
+        slot = replace(original.slot, platform=platform, chain=self.chains[platform].text)
+        return PlannedClip(address[:16], address, slot, original.params, paths, original=original.id)
 
     def _refused(
         self, item: SourceItem, slot: Slot, donor: Donor | None, *, needs_donor: bool
@@ -304,7 +370,9 @@ class _Planner:
             return "input_unsupported", "there is no other take of this person and no partner in its split"
         if slot.recorded == REAL_KIND or self.rights_override:
             return None
-        return rights_problem(most_restrictive([item.rights, *([donor.item.rights] if donor else [])]))
+        scene = self.scenes.get(item.key)
+        shown = [item, *([donor.item] if donor else []), *(scene.bystanders if scene else ())]
+        return rights_problem(most_restrictive([one.rights for one in shown]))
 
 
 def _seconds_of(item: SourceItem) -> float | None:
@@ -318,14 +386,14 @@ def _with_paths(recipe: Recipe, takes: Sequence[PlannedTake]) -> tuple[PlannedTa
     ids: dict[str, list[str]] = {}
     for take in takes:
         ids.setdefault(take.item.split or "", []).extend(clip.id for clip in take.clips)
-    suffix = _SUFFIX[recipe.harmonise.container]
-    paths = {
-        clip_id: clip_paths(split, clip_id, rank, suffix)
-        for split, names in ids.items()
-        for rank, clip_id in enumerate(sorted(names))
-    }
+    ranks = {clip_id: rank for names in ids.values() for rank, clip_id in enumerate(sorted(names))}
+
+    def placed(clip: PlannedClip, split: str) -> PlannedClip:
+        suffix = ".mp4" if clip.original else _SUFFIX[recipe.harmonise.container]
+        return replace(clip, paths=clip_paths(split, clip.id, ranks[clip.id], suffix))
+
     return tuple(
-        replace(take, clips=tuple(replace(clip, paths=paths[clip.id]) for clip in take.clips)) for take in takes
+        replace(take, clips=tuple(placed(clip, take.item.split or "") for clip in take.clips)) for take in takes
     )
 
 

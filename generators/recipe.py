@@ -9,11 +9,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from cmdfd.clip import REAL_KIND, SPLITS, content_id
 from cmdfd.errors import CmdfdError, nearest
 from cmdfd.splits import DEFAULT_FRACTIONS
+from generators.recipe_scenes import Part, ScenesRecipe, SocialRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
     from cmdfd.media.harmonise import HarmoniseSettings
 
-#: 2: `driver`, `labels` and `shams` of a kind, and `real`. Recipes of version 1 mean the same as ever.
-SCHEMA_VERSION = 2
+#: 2: `driver`, `labels` and `shams` of a kind, and `real`. 3: `scenes`, `social`, `kinds_per_take`, and `on` and
+#: `panels` of a kind. Recipes of earlier versions mean the same as ever.
+SCHEMA_VERSION = 3
 #: A recipe is a page of text; more is a mistake or an attack (anchors that grow without end).
 _MAX_BYTES = 1 << 20
 #: Most values of a recipe, its aliases written out: ten lines can name a thousand million of them.
@@ -38,11 +40,7 @@ class RecipeError(CmdfdError):
     """A recipe that cannot be read; the text names file, line and field."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SourceRecipe(_Part):
+class SourceRecipe(Part):
     """Where pristine takes come from.
 
     Args:
@@ -54,7 +52,7 @@ class SourceRecipe(_Part):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
-class KindRecipe(_Part):
+class KindRecipe(Part):
     """One kind of fake.
 
     Args:
@@ -68,6 +66,9 @@ class KindRecipe(_Part):
         per_take: How many are made of every take.
         shams: Reals that are made of every take by the same steps without forging (null edits of an "edit"), 0 for
             none. Their kind is "real"; their variant tells the kind.
+        on: In a recipe with scenes, what the generator works on: the take that becomes a panel, or the whole composed
+            picture.
+        panels: How many panels of a scene are forged: the take's, and those of others beside it.
     """
 
     kind: str = Field(pattern=r"^[a-z0-9][a-z0-9._/-]{0,63}$")
@@ -77,6 +78,8 @@ class KindRecipe(_Part):
     labels: dict[LabelName, Literal[0, 1] | None] = Field(default_factory=dict)
     per_take: int = Field(default=1, ge=1, le=100)
     shams: int = Field(default=0, ge=0, le=100)
+    on: Literal["panel", "scene"] = "panel"
+    panels: int = Field(default=1, ge=1, le=9)
 
     @property
     def made_by(self) -> str:
@@ -84,7 +87,7 @@ class KindRecipe(_Part):
         return self.generator or self.kind
 
 
-class HarmoniseRecipe(_Part):
+class HarmoniseRecipe(Part):
     """Settings of the stage that real and fake clips pass alike; see `cmdfd.media.harmonise.HarmoniseSettings`."""
 
     fps: float = Field(default=25.0, gt=0, le=120)
@@ -119,7 +122,7 @@ class HarmoniseRecipe(_Part):
         return HarmoniseSettings(**self.model_dump())
 
 
-class RealRecipe(_Part):
+class RealRecipe(Part):
     """The real clips.
 
     Args:
@@ -130,14 +133,14 @@ class RealRecipe(_Part):
     through: list[str] = Field(default_factory=list)
 
 
-class AuditRecipe(_Part):
+class AuditRecipe(Part):
     """The audit gate after the build."""
 
     gate: bool = True
     draws: int = Field(default=999, ge=99, le=100_000)
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """A data set, as it shall be.
 
     Args:
@@ -149,13 +152,16 @@ class Recipe(_Part):
         splits: What the source shall deliver for each split (the source knows the keys).
         fractions: Shares of clips, where the source leaves the splits open.
         kinds: The fakes.
+        kinds_per_take: How many of the kinds each take gets, in turn, so that all are equally frequent; None for all.
         real: The real clips.
-        harmonise: The common stage.
+        harmonise: The common stage; with scenes, the layout gives the picture's size.
+        scenes: Scenes of several people, or None for single pictures.
+        social: The platforms that the finished clips are sent through.
         audit: The gate.
         withheld: Splits whose labels stay at home.
     """
 
-    schema_version: Literal[1, 2]
+    schema_version: Literal[1, 2, 3]
     name: Name
     summary: str = ""
     seed: int = Field(default=0, ge=0, lt=2**32)
@@ -163,8 +169,11 @@ class Recipe(_Part):
     splits: dict[Split, dict[str, Any]] = Field(default_factory=dict)
     fractions: dict[Split, float] = Field(default_factory=lambda: dict(DEFAULT_FRACTIONS))  # type: ignore[arg-type]
     kinds: list[KindRecipe] = Field(min_length=1)
+    kinds_per_take: int | None = Field(default=None, ge=1)
     real: RealRecipe = RealRecipe()
     harmonise: HarmoniseRecipe = HarmoniseRecipe()
+    scenes: ScenesRecipe | None = None
+    social: SocialRecipe = SocialRecipe()
     audit: AuditRecipe = AuditRecipe()
     withheld: list[Split] = Field(default_factory=list)
 
@@ -183,6 +192,19 @@ class Recipe(_Part):
         if twice or REAL_KIND in names:
             raise ValueError(f"kind names must be distinct and not {REAL_KIND!r}: {', '.join(twice or [REAL_KIND])}")
         return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.kinds_per_take is not None and self.kinds_per_take > len(self.kinds):
+            raise ValueError(f"kinds_per_take is {self.kinds_per_take}, but there are {len(self.kinds)} kinds")
+        if self.scenes is None:
+            several = [kind.kind for kind in self.kinds if kind.on == "scene" or kind.panels > 1]
+            if several:
+                raise ValueError(f"kind {several[0]!r} asks for a scene or several panels: add a `scenes` block")
+        both = [kind.kind for kind in self.kinds if kind.on == "scene" and kind.panels > 1]
+        if both:
+            raise ValueError(f"kind {both[0]!r}: `panels` is for kinds that work on panels, not on the scene")
+        return self
 
     @property
     def hash(self) -> str:
@@ -332,6 +354,6 @@ def _explain(error: Any) -> str:
 def _fields(place: Sequence[Any]) -> list[str]:
     parts: dict[str, type[BaseModel]] = {
         "source": SourceRecipe, "kinds": KindRecipe, "harmonise": HarmoniseRecipe, "audit": AuditRecipe,
-        "real": RealRecipe,
+        "real": RealRecipe, "scenes": ScenesRecipe, "social": SocialRecipe,
     }  # fmt: skip
     return list((parts.get(str(place[0]), Recipe) if place else Recipe).model_fields)

@@ -51,10 +51,29 @@ def check_names(recipe: Recipe, tree: Any, where: str) -> None:
         place = ("kinds", index)
         if attempt((*place, "generator" if kind.generator else "kind"), partial(make_generator, kind.made_by)):
             found += [_told(where, tree, (*place, *inside), text) for inside, text in _kind_problems(kind)]
-    for index, name in enumerate(recipe.real.through):
-        attempt(("real", "through", index), partial(make_generator, name))
+    layouts = recipe.scenes.layouts if recipe.scenes else []
+    lists: tuple[tuple[tuple[str, str], list[str], Callable[[str], object]], ...] = (
+        (("real", "through"), recipe.real.through, make_generator),
+        (("scenes", "layouts"), layouts, _layout),
+        (("social", "chains"), recipe.social.chains, _chain),
+    )
+    for where_in, texts, action in lists:
+        for index, text in enumerate(texts):
+            attempt((*where_in, index), partial(action, text))
     if found:
         raise RecipeError("\n".join(found[:_MAX_TOLD]))
+
+
+def _layout(name: str) -> object:
+    from generators.splice.scenes.layouts import layout_of
+
+    return layout_of(name)
+
+
+def _chain(text: str) -> object:
+    from generators.social.transmit import resolve_chain
+
+    return resolve_chain(text)
 
 
 def _kind_problems(kind: KindRecipe) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -13,6 +13,8 @@ from cmdfd.clip import Rights
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from generators.plan import BuildPlan
+
 #: From free to forbidden; a licence that is not listed ranks between the last listed one and "unclear".
 LICENCE_ORDER = (
     "CC0-1.0", "public-domain", "MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "CC-BY-3.0", "CC-BY-4.0",
@@ -92,6 +94,18 @@ def tool_versions(packages: Iterable[str] = ()) -> dict[str, str]:
             found[name] = "absent"
     for library, numbers in av.library_versions.items():
         found[library] = ".".join(str(number) for number in numbers)
+    return found
+
+
+def versions_of(plan: BuildPlan) -> dict[str, str]:
+    """Versions of everything that decides the bytes of a plan's clips, the programs of its scenes and platforms too."""
+    recipe = plan.recipe
+    packages = [*plan.code_packages, *(("moviepy", "pillow") if recipe.scenes else ())]
+    found = tool_versions(packages)
+    if recipe.social.chains:
+        from cmdfd.media.ffmpeg import program_version
+
+        found["ffmpeg program"] = program_version()
     return found
 
 

@@ -37,6 +37,13 @@ GENERATORS = Registry(
         "video/loop": "generators.video.hold:Loop",
         "edit/partial": "generators.edits.partial:PartialEdit",
         "edit/own": "generators.edits.partial:OwnEdit",
+        "splice/face": "generators.splice.face:FaceSplice",
+        "splice/mouth": "generators.splice.mouth:MouthSplice",
+        "splice/object": "generators.splice.object:ObjectSplice",
+        "splice/remove": "generators.splice.remove:Removal",
+        "splice/copy_move": "generators.splice.copy_move:CopyMove",
+        "splice/temporal": "generators.splice.temporal:TemporalSplice",
+        "manual/edit": "generators.manual.edit:ManualEdit",
     },
 )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cmdfd.media.harmonise import Harmonised
     from generators.bench import Bench, Lender
     from generators.generator import GeneratorSpec, Outcome, Take
+    from generators.staging import Staged
 
 Cues = dict[str, float | str | None]
 
@@ -38,6 +39,7 @@ def clip_row(
     clip: Mapping[str, Any],
     spec: GeneratorSpec,
     outcome: Outcome,
+    staged: Staged,
     made: Harmonised,
     lender: Lender | None,
     files: Mapping[str, str | None],
@@ -49,6 +51,7 @@ def clip_row(
         clip: The clip of the payload.
         spec: Of its generator.
         outcome: What the generator made.
+        staged: Where it was put.
         made: What was written.
         lender: Its donor, or None.
         files: `sha256`, `mask` and `tracks`.
@@ -59,7 +62,9 @@ def clip_row(
     left_to_us = (outcome.labels.identity_mismatch, outcome.voice_id, outcome.face_id) == (None, None, None)
     if lender is not None and left_to_us and clip["relation"] == PARTNER:
         voice = lender.item.voice_id
+    shown = [bench.lender(key).item for key in bench.bystanders]
     sources = {*item.source_ids, *(lender.item.source_ids if lender is not None else ())}
+    sources |= {source for other in shown for source in other.source_ids}
     return Clip(
         id=clip["id"],
         split=item.split or "",
@@ -73,7 +78,7 @@ def clip_row(
         voice_id=voice,
         source_ids=tuple(sorted(sources)),
         component="",  # known when all clips are
-        segments=in_window(outcome.segments, bench.start, bench.settings.seconds),
+        segments=in_window(staged.segments, staged.start, bench.settings.seconds),
         mask=files["mask"],
         tracks=files["tracks"],
         fps=made.fps,
@@ -83,6 +88,7 @@ def clip_row(
         sample_rate=made.sample_rate,
         n_samples=len(made.audio),
         rights=rights_of(bench, terms_of(spec, outcome), lender),
+        scene="" if bench.scene is None else bench.scene.layout,
     )
 
 
@@ -114,8 +120,9 @@ def terms_of(spec: GeneratorSpec, outcome: Outcome) -> str:
 
 
 def rights_of(bench: Bench, terms: str, lender: Lender | None) -> Rights:
-    """The most restrictive rights of target, donor and generator."""
+    """The most restrictive rights of target, donor, everybody in the picture, and generator."""
     given = [bench.item.rights, *([lender.item.rights] if lender is not None else [])]
+    given += [bench.lender(key).item.rights for key in bench.bystanders]
     if terms:  # a program gives no consent and takes none away
         given.append(Rights(terms, "synthetic"))
     return most_restrictive(given)
@@ -141,10 +148,11 @@ def provenance_row(
     The end of the build adds what is the same for all: tool versions, the recipe's hash, the reason of an override.
     """
     roles = [("target", bench.item), ("donor", lender.item if lender is not None else None)]
+    roles += [("bystander", bench.lender(key).item) for key in bench.bystanders]
     end = bench.start + bench.settings.seconds
     parents = [
         {"role": role, "key": item.key, "sha256": bench.payload["made"][item.key]["files"][CLIP]}
-        | {"start": bench.start if role == "target" else None, "end": end if role == "target" else None}
+        | {"start": None if role == "donor" else bench.start, "end": None if role == "donor" else end}
         for role, item in roles
         if item is not None
     ]
@@ -169,7 +177,7 @@ def provenance_row(
         "start": bench.start,
         "crf": bench.payload["crf"],
         "parents": parents,
-        "operations": ["decode", f"{spec.name} (sham)" if clip["sham"] else spec.name, "harmonise", "encode"],
+        "operations": _operations(bench, clip, spec.name),
         "known_cues": [] if clip["sham"] else list(spec.known_cues),
         "watermark": spec.watermark,
         "details": as_text(details) if details else "",
@@ -180,17 +188,27 @@ def provenance_row(
     }
 
 
-def _window(bench: Bench, take: Take) -> NDArray[np.float32]:
-    first = round(bench.start * take.sample_rate)
+def _operations(bench: Bench, clip: Mapping[str, Any], name: str) -> list[str]:
+    """What was done, in order."""
+    forge = f"{name} (sham)" if clip["sham"] else name
+    if bench.scene is None:
+        return ["decode", forge, "harmonise", "encode"]
+    scene = f"scene:{bench.scene.layout}"
+    order = [scene, forge] if clip["on"] == "scene" else [forge, scene]
+    return ["decode", *order, "harmonise", "encode"]
+
+
+def _window(bench: Bench, take: Take, start: float) -> NDArray[np.float32]:
+    first = round(start * take.sample_rate)
     return take.audio[first : first + round(bench.settings.seconds * take.sample_rate)]
 
 
-def take_cues(bench: Bench, take: Take) -> Cues:
-    """Cheap cues of a window in memory."""
+def take_cues(bench: Bench, take: Take, start: float) -> Cues:
+    """Cheap cues of the window in memory that begins at `start` seconds."""
     from cmdfd.audit.measure import measure_take
 
     shape = (round(bench.settings.seconds * take.fps), *take.frames.shape[1:])
-    return finite(measure_take(shape, take.fps, _window(bench, take), take.sample_rate))
+    return finite(measure_take(shape, take.fps, _window(bench, take, start), take.sample_rate))
 
 
 def file_cues(path: Path) -> Cues:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from cmdfd.clip import REAL_KIND
@@ -68,8 +69,10 @@ def show_plan(plan: BuildPlan, expected: Estimate, missing: Mapping[str, Sequenc
         [_name(take.item), _slot_words(clip.slot), clip.slot.generator, _driver(clip.donor)]
         for take in plan.takes[:_MAX_TAKES]
         for clip in take.clips
+        if not clip.original
     ]
     table(["take", "clip", "generator", "driven by"], rows, f"the first {min(_MAX_TAKES, len(plan.takes))} takes")
+    _show_scenes_and_platforms(plan)
     _show_planned_refusals(plan)
     write = sys.stdout.write
     minutes = expected.seconds / 60
@@ -88,6 +91,18 @@ def show_plan(plan: BuildPlan, expected: Estimate, missing: Mapping[str, Sequenc
     for name, problems in missing.items():
         write(f"Not ready: {name}: {'; '.join(problems)}\n")
     return 0
+
+
+def _show_scenes_and_platforms(plan: BuildPlan) -> None:
+    """Takes by layout, and what every clip is sent through."""
+    layouts = Counter(take.scene.layout for take in plan.takes if take.scene)
+    if layouts:
+        table(["scene", "takes"], [[name, n] for name, n in sorted(layouts.items())])
+    chains = list(dict.fromkeys(clip.slot.platform for take in plan.takes for clip in take.clips if clip.original))
+    if chains:
+        sys.stdout.write(
+            f"Every clip counts {len(chains) + 1} times: as it is, and sent through {', '.join(chains)}.\n"
+        )
 
 
 def _slot_words(slot: Slot) -> str:
@@ -131,7 +146,9 @@ def write_plan(plan: BuildPlan, path: Path) -> None:
             "kind": clip.slot.recorded, "generator": clip.slot.generator, "sham": clip.slot.sham,
             "params": dict(clip.params), "relation": clip.donor.relation if clip.donor else "",
             "donor": clip.donor.item.key if clip.donor else None, "file": clip.paths.file,
-            "refused": list(clip.refused) if clip.refused else None,
+            "refused": list(clip.refused) if clip.refused else None, "platform": clip.slot.platform,
+            "original": clip.original, "scene": take.scene.layout if take.scene else "",
+            "beside": [item.key for item in take.scene.bystanders] if take.scene else [],
         }
         for take in plan.takes
         for clip in take.clips

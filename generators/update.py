@@ -88,7 +88,7 @@ def adopt(found: Dataset, work: Path, change: Change, plan: BuildPlan, jobs: Map
     stages: dict[str, list[dict[str, Any]]] = {}
     for row in read_table(folder / STAGES) if (folder / STAGES).is_file() else []:
         stages.setdefault(row["id"], []).append(row)
-    order = {"source": 0, "raw": 1, "harmonised": 2}
+    order = {"source": 0, "raw": 1, "harmonised": 2, "social": 3}
     for clip in (clip for take in plan.takes for clip in take.clips):
         old = change.kept.get(jobs[clip.id])
         if old is None or not _is_whole(found, old):

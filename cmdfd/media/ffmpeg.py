@@ -82,6 +82,21 @@ def filters_of(program: Path) -> frozenset[str]:
     return frozenset(row[1] for row in rows if len(row) >= 3 and "->" in row[2])
 
 
+def program_version(program: Path | None = None) -> str:
+    """What a build calls itself, e.g. "7.0.2-static"; of `find_ffmpeg()` if None.
+
+    Raises:
+        FfmpegError: If there is none, or it does not tell.
+    """
+    chosen = program or find_ffmpeg()
+    try:
+        asked = subprocess.run([str(chosen), "-version"], capture_output=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise FfmpegError(f"{chosen} does not tell its version: {error}") from error
+    words = asked.stdout.decode("utf-8", "replace").split()
+    return words[2] if words[:2] == ["ffmpeg", "version"] and len(words) > 2 else "unknown"
+
+
 def local(path: Path) -> str:
     """Name a file so that ffmpeg takes it for nothing else, whatever characters it has."""
     return f"file:{Path(path).absolute()}"

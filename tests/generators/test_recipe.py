@@ -49,7 +49,7 @@ def test_a_recipe_is_read_and_checked() -> None:
         ("  - kind: mine/partial", "  - kind: audio/swap", r"mine.yaml:6: kinds: kind names must be distinct"),
         ("  - kind: mine/partial", "  - kind: real", r"mine.yaml:6: kinds: .*not 'real'"),
         ("kinds:", "kinds: 3\nother:", "mine.yaml:6: kinds: Input should be a valid list"),
-        ("schema_version: 1", "schema_version: 3", "mine.yaml:1: schema_version: Input should be 1 or 2"),
+        ("schema_version: 1", "schema_version: 4", "mine.yaml:1: schema_version: Input should be 1, 2 or 3"),
         ("schema_version: 1\n", "", "the key 'schema_version' is missing"),
         ("  test:", "  tset:", "mine.yaml:5: splits.tset: unknown key 'tset': did you mean 'test'"),
         ("seed: 4", "seed: [4", r"mine.yaml:\d+: not YAML"),

@@ -1,0 +1,102 @@
+"""From what a generator made to what goes into the common stage: as it is, or as one panel of a scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cmdfd.clip import Segment
+from generators.rows import in_window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from generators.bench import Bench
+    from generators.generator import Outcome, Take
+    from generators.splice.scenes.compose import Composed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Staged:
+    """A take with what is forged in it, ready for the common stage.
+
+    Args:
+        take: Picture, sound and track.
+        masks: [T, H, W] uint8, or None where no pixels were changed.
+        segments: Forged stretches on the take's clock.
+        start: Seconds at which the window of the written clip begins in the take.
+    """
+
+    take: Take
+    masks: NDArray[np.uint8] | None
+    segments: tuple[Segment, ...]
+    start: float
+
+
+def plain_scene(bench: Bench) -> Take:
+    """The scene of a take with nothing forged, its time 0 at the window's begin; composed once.
+
+    Raises:
+        MediaError: If one of those who stand beside it cannot be had, or is shorter than the clip.
+    """
+    if bench.plain is None:
+        bench.plain = _composed(bench, bench.take, None, {}).take
+    return bench.plain
+
+
+def stage(bench: Bench, outcome: Outcome, on: str, beside: Mapping[int, Outcome]) -> Staged:
+    """Put an outcome where it belongs.
+
+    Args:
+        bench: What the clips of its take share.
+        outcome: What the generator made of the take, or of the scene where `on` says so.
+        on: "panel" or "scene".
+        beside: Outcomes of those who stand beside it and are forged too, by their number.
+
+    Returns:
+        The outcome itself where there is no scene.
+    """
+    if bench.scene is None:
+        return Staged(outcome.take, outcome.masks, outcome.segments, bench.start)
+    if on == "scene":
+        return Staged(outcome.take, outcome.masks, outcome.segments, 0.0)
+    segments = outcome.segments
+    if beside:
+        segments = united([segment for one in (outcome, *beside.values()) for segment in one.segments])
+    inside = in_window(segments, bench.start, bench.settings.seconds)
+    if not beside and outcome.take is bench.take:
+        return Staged(plain_scene(bench), None, inside, 0.0)
+    made = _composed(bench, outcome.take, outcome.masks, beside)
+    return Staged(made.take, made.masks, inside, 0.0)
+
+
+def united(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Segments of several people in one picture: what overlaps or touches in one stream becomes one stretch."""
+    found: list[Segment] = []
+    for segment in sorted(segments, key=lambda one: (one.modality, one.start)):
+        last = found[-1] if found else None
+        if last is not None and last.modality == segment.modality and segment.start <= last.end:
+            found[-1] = Segment(last.start, max(last.end, segment.end), last.modality)
+        else:
+            found.append(segment)
+    return tuple(sorted(found, key=lambda one: (one.start, one.modality)))
+
+
+def _composed(bench: Bench, take: Take, masks: NDArray[np.uint8] | None, beside: Mapping[int, Outcome]) -> Composed:
+    from generators.splice.scenes.compose import Panel, compose
+
+    if bench.scene is None:
+        raise ValueError("there is no scene to compose")
+    panels: Sequence[Panel] = [
+        Panel(take, masks),
+        *(
+            Panel(beside[index].take, beside[index].masks) if index in beside else Panel(bench.lender(key).take, None)
+            for index, key in enumerate(bench.bystanders)
+        ),
+    ]
+    speech = bench.take.speech  # captions say what the genuine take says, whatever is forged
+    words = speech.words if speech is not None else None
+    return compose(bench.scene, panels, bench.start, bench.settings.seconds, words=words)
