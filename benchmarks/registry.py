@@ -16,6 +16,7 @@ DETECTORS = Registry(
     group="cmdfd.detectors",
     entries={
         "mds": "benchmarks.detectors.mds.detector:MDS",
+        "noise_residual": "benchmarks.detectors.noise_residual.detector:NoiseResidual",
         "random": "benchmarks.detectors.floors:RandomFloor",
         "floor:container": "benchmarks.detectors.floors:ContainerFloor",
         "floor:rate": "benchmarks.detectors.floors:RateFloor",

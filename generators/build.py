@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cmdfd.dataset import Dataset
 from cmdfd.errors import CmdfdError
 from cmdfd.work import EXECUTORS
 from generators.builder import build, resolve_recipe
+from generators.export import EXPORTS, export_beside
 from generators.options import DEFAULT_TIMEOUT, BuildOptions, BuildReport, Progress, silent
 from generators.show import STEPS, show_plan, show_report, table, write_plan
 
@@ -67,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--dry-run", action="store_true", help="plan and print with counts, disk and time, make nothing")
     add("--plan", type=Path, metavar="FILE", help="with --dry-run: write the whole plan as JSON lines")
+    add(
+        "--export",
+        action="append",
+        choices=sorted(EXPORTS),
+        help="write the set in the form of another one, too, to OUT-NAME; can be given again",
+    )
     add("--list", action="store_true", help="list recipes, generators and sources")
     return parser
 
@@ -90,6 +98,8 @@ def _run(named: argparse.Namespace) -> int:
         raise CmdfdError("--override-rights needs a reason in words; it is recorded in the set")
     if named.plan is not None and not named.dry_run:
         raise CmdfdError("--plan FILE goes with --dry-run")
+    if named.export and named.dry_run:
+        raise CmdfdError("--export writes a finished set; it does not go with --dry-run")
     options = BuildOptions(
         workers=named.workers,
         executor=named.executor,
@@ -124,7 +134,15 @@ def _run(named: argparse.Namespace) -> int:
         report = build(recipe, out, progress=bars, options=options)
     finally:
         bars.close()
-    return show_report(report)
+    return _exported(named.export or (), report)
+
+
+def _exported(names: Sequence[str], report: BuildReport) -> int:
+    """Tell how a build ended, and write the set in other forms where this rank finished it."""
+    code = show_report(report)
+    for name in names if not report.remaining else ():
+        sys.stdout.write("".join(f"{line}\n" for line in export_beside(Dataset.open(report.out), name)))
+    return code
 
 
 def _dry_run(recipe: Recipe, options: BuildOptions, file: Path | None, out: Path) -> int:
