@@ -7,15 +7,12 @@ byte, but for `journal.jsonl`, which holds times and hosts.
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import time
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from pydantic import ValidationError
 
 from cmdfd.clip import REAL_KIND, content_id
 from cmdfd.dataset import BUILD_FILE, Dataset
@@ -27,8 +24,8 @@ from generators.jobs import clips_payload, read_job
 from generators.journal import item_entry, job_entry, job_ids
 from generators.missing import missing_generators, refuse_missing, require_extras
 from generators.options import BuildOptions, BuildReport, Progress, silent
-from generators.recipe import Recipe, load_recipe
 from generators.registry import make_generator
+from generators.resolve import resolve_recipe
 from generators.throughput import kind_times
 from generators.workspace import Claim, claim, is_finished, lock, refuse_foreign, remove_work
 
@@ -38,66 +35,13 @@ if TYPE_CHECKING:
 
     from cmdfd.dataset import BuildFile
     from generators.plan import BuildPlan, PlannedTake
+    from generators.recipe import Recipe
     from generators.sources.contract import SourceItem
 
-#: Clips of a user's recordings, where no other length is asked for: many corpora cut their sentences to 3 s (GRID),
-#: and the sound must have room to be shifted.
-FOLDER_SECONDS = 2.4
 #: Goes up when a take in the work area holds more than before; version 2 has the times of words.
 TAKE_FORMAT = 2
-#: Recordings give takes this much longer than a clip, for the draw of the window and shifts of the sound.
-MARGIN_SECONDS = 0.8
-#: Side of a recording's square picture where it becomes a panel of a scene and the recipe does not say.
-PANEL_SIZE = 384
 #: Seconds that sending one clip through a platform may need besides; a few are usual.
 VERSION_SECONDS = 60.0
-
-
-def resolve_recipe(
-    recipe: Recipe | str,
-    *,
-    sources: Path | None = None,
-    seed: int | None = None,
-    seconds: float | None = None,
-    identity_per_file: bool = False,
-) -> Recipe:
-    """The recipe that will be built.
-
-    Args:
-        recipe: A recipe, the name of a built-in one, or a YAML file.
-        sources: A folder of recordings; replaces the recipe's source by `folder` and leaves the splits to the
-            recipe's fractions.
-        seed: Replaces the recipe's seed.
-        seconds: Length of the clips; if None, the recipe's, or 2.4 with `sources` where that is shorter.
-        identity_per_file: Every file of `sources` shows a person of its own.
-
-    Raises:
-        CmdfdError: If there is no such recipe or folder.
-    """
-    found = load_recipe(recipe) if isinstance(recipe, str) else recipe
-    changes: dict[str, Any] = {} if seed is None else {"seed": seed}
-    if seconds is None:
-        seconds = min(found.harmonise.seconds, FOLDER_SECONDS if sources is not None else math.inf)
-    changes["harmonise"] = {**found.harmonise.model_dump(), "seconds": seconds}
-    if sources is not None:
-        if not Path(sources).is_dir():
-            raise CmdfdError(f"--sources {str(sources)!r}: there is no such folder")
-        options: dict[str, Any] = {"folder": str(Path(sources).resolve()), "min_seconds": seconds}
-        margins = [make_generator(kind.made_by).spec.margin for kind in found.kinds]
-        options["seconds"] = seconds + max([MARGIN_SECONDS, *margins])
-        if identity_per_file:
-            options["identity_per_file"] = True
-        if found.scenes is not None:
-            options["size"] = found.source.options.get("size", PANEL_SIZE)
-        changes |= {"source": {"kind": "folder", "options": options}, "splits": {}}
-    elif identity_per_file:
-        raise CmdfdError("--identity-per-file needs --sources DIR")
-    try:
-        return Recipe.model_validate({**found.model_dump(), **changes})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = first["loc"][-1] if first["loc"] else "recipe"
-        raise CmdfdError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
 def build(

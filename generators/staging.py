@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cmdfd.clip import Segment
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from generators.bench import Bench
     from generators.generator import Outcome, Take
-    from generators.splice.scenes.compose import Composed
+    from generators.splice.scenes.compose import Composed, Panel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +69,13 @@ def stage(bench: Bench, outcome: Outcome, on: str, beside: Mapping[int, Outcome]
     inside = in_window(segments, bench.start, bench.settings.seconds)
     if not beside and outcome.take is bench.take:
         return Staged(plain_scene(bench), None, inside, 0.0)
+    from generators.splice.scenes.compose import mix
+
+    if not beside and outcome.masks is None and outcome.take.frames is bench.take.frames:  # another sound alone
+        plain = plain_scene(bench)
+        seconds = len(plain.audio) / plain.sample_rate
+        sound = mix(bench.scene, _panels(bench, outcome.take, None, {}), bench.start, seconds)
+        return Staged(replace(plain, audio=sound), None, inside, 0.0)
     made = _composed(bench, outcome.take, outcome.masks, beside)
     return Staged(made.take, made.masks, inside, 0.0)
 
@@ -86,17 +93,22 @@ def united(segments: Sequence[Segment]) -> tuple[Segment, ...]:
 
 
 def _composed(bench: Bench, take: Take, masks: NDArray[np.uint8] | None, beside: Mapping[int, Outcome]) -> Composed:
-    from generators.splice.scenes.compose import Panel, compose
+    from generators.splice.scenes.compose import compose
 
     if bench.scene is None:
         raise ValueError("there is no scene to compose")
-    panels: Sequence[Panel] = [
-        Panel(take, masks),
-        *(
-            Panel(beside[index].take, beside[index].masks) if index in beside else Panel(bench.lender(key).take, None)
-            for index, key in enumerate(bench.bystanders)
-        ),
-    ]
     speech = bench.take.speech  # captions say what the genuine take says, whatever is forged
     words = speech.words if speech is not None else None
+    panels = _panels(bench, take, masks, beside)
     return compose(bench.scene, panels, bench.start, bench.settings.seconds, words=words)
+
+
+def _panels(bench: Bench, take: Take, masks: NDArray[np.uint8] | None, beside: Mapping[int, Outcome]) -> list[Panel]:
+    """The take's panel first, then those of the others, forged or as they are."""
+    from generators.splice.scenes.compose import Panel
+
+    found = [Panel(take, masks)]
+    for index, key in enumerate(bench.bystanders):
+        other = beside.get(index)
+        found.append(Panel(bench.lender(key).take) if other is None else Panel(other.take, other.masks))
+    return found

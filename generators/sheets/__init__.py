@@ -1,6 +1,7 @@
 """What a person looks at after a build: a contact sheet of real clips above their fakes, and a data sheet of counts.
 
-Both lie in `sheets/` of the set, hold no time and no host, and show nothing of splits whose labels are withheld.
+A set with platforms also gets a platform sheet: clips as each of them leaves them. All lie in `sheets/` of the set,
+hold no time and no host, and show nothing of splits whose labels are withheld.
 """
 
 from generators.sheets.contact import ContactSheet, write_contact_sheet

@@ -25,12 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         dataset = Dataset.open(named.folder)
         folder = dataset.folder / SHEETS
-        pages = write_contact_sheet(dataset, folder, people=named.people, frames=named.frames).pages
+        made = write_contact_sheet(dataset, folder, people=named.people, frames=named.frames)
         write_data_sheet(dataset, folder / "datasheet.md")
     except CmdfdError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
-    sys.stdout.write("".join(f"{path}\n" for path in (*pages, folder / "datasheet.md")))
+    sys.stdout.write("".join(f"{path}\n" for path in (*made.pages, *made.platform_pages, folder / "datasheet.md")))
     return 0
 
 

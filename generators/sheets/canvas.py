@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmdfd.clip import Modality
+from cmdfd.media.masks import forged
 from cmdfd.report.palette import LIGHT
 from cmdfd.report.text import shorten
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont
 
@@ -31,8 +34,6 @@ LANE = 12
 TINT, TINT_SHARE = (0, 170, 255), 0.12
 #: Where more of the picture was changed, it gets a thick frame and no tint, which would only hide it.
 MOST = 0.6
-#: A mask's pixel counts where at least this much of 255 is left after scaling.
-MASK_LEVEL = 96
 _LANES = {Modality.AUDIO: (0,), Modality.VIDEO: (1,), Modality.BOTH: (0, 1)}
 
 
@@ -56,6 +57,13 @@ def fitted(text: object, width: int, face: FreeTypeFont) -> str:
     return shown
 
 
+def png(image: Image) -> bytes:
+    """A picture as PNG, without a word about when and where."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", compress_level=6)
+    return buffer.getvalue()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipPictures:
     """What is drawn of one clip.
@@ -66,6 +74,7 @@ class ClipPictures:
         low: [n] lowest sample in each of n equal stretches, -1 to 1; empty without sound.
         high: [n] highest.
         problem: Why it cannot be read, "" if it can.
+        closeup: [s, s, 3] what is forged, enlarged and without any drawing; None where nothing shows it.
     """
 
     frames: Sequence[NDArray[np.uint8]]
@@ -73,26 +82,28 @@ class ClipPictures:
     low: NDArray[np.float32]
     high: NDArray[np.float32]
     problem: str = ""
+    closeup: NDArray[np.uint8] | None = None
 
 
 def tinted(frame: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A picture with its mask as a translucent tint and an outline, or as a frame where it covers most of it.
 
+    The tint is as strong as the mask; the outline goes around what counts as forged.
+
     Args:
         frame: [h, w, 3] RGB.
-        mask: [h, w], 255 where pixels were changed.
+        mask: [h, w], how much of a pixel is foreign, 0 to 255.
     """
     import cv2
 
-    inside = (mask >= MASK_LEVEL).astype(np.uint8)
+    inside = forged(mask).astype(np.uint8)
     found = frame.copy()
     if inside.mean() > MOST:
         for edge in (found[:4], found[-4:], found[:, :4], found[:, -4:]):
             edge[:] = TINT
         return found
-    colour = np.array(TINT, dtype=np.float32)
-    mixed = frame * (1 - TINT_SHARE) + colour * TINT_SHARE
-    found = np.where(inside[..., None] > 0, mixed, frame).round().astype(np.uint8)
+    share = TINT_SHARE * mask[..., None].astype(np.float32) / 255
+    found = (frame * (1 - share) + np.array(TINT, dtype=np.float32) * share).round().astype(np.uint8)
     # the border of the picture is no outline: a mask that reaches it goes on outside
     eroded = cv2.erode(inside, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
     found[(inside > 0) & (eroded == 0)] = TINT
@@ -141,7 +152,13 @@ def draw_signs(draw: ImageDraw, left: int, top: int, labels: Labels) -> None:
 
 
 def draw_strip(
-    draw: ImageDraw, left: int, top: int, clip: Clip, pictures: ClipPictures, shown: Sequence[float]
+    draw: ImageDraw,
+    left: int,
+    top: int,
+    clip: Clip,
+    pictures: ClipPictures,
+    shown: Sequence[float],
+    width: int = STRIP_WIDTH,
 ) -> None:
     """The sound's curve over the clip's time, with lanes below that show what is forged when.
 
@@ -152,8 +169,9 @@ def draw_strip(
         clip: The clip.
         pictures: Its sound.
         shown: Times of the frames that stand beside it, as lines.
+        width: Of the strip.
     """
-    width, height = STRIP_WIDTH, THUMB - 2 * LANE - 4
+    height = THUMB - 2 * LANE - 4
     scale = width / clip.duration
     draw.rectangle([left, top, left + width, top + height], fill=LIGHT.surface)
     for one in clip.segments:

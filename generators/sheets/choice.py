@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmdfd.clip import Modality
-from generators.sheets.origins import is_plain_real, kind_order, open_splits, origins
+from generators.sheets.origins import is_plain_real, is_version, kind_order, open_splits, origins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ class SheetTake:
 
 
 def takes_of(dataset: Dataset) -> list[SheetTake]:
-    """All takes of the splits that may be shown, by split, person and key.
+    """All takes of the splits that may be shown, by split, person and key; without versions from platforms.
 
     Raises:
         CmdfdError: If the set has no provenance.
@@ -50,6 +50,8 @@ def takes_of(dataset: Dataset) -> list[SheetTake]:
     for split in open_splits(dataset):
         grouped: dict[str, list[Clip]] = {}
         for clip in dataset.clips(split):
+            if is_version(clip):
+                continue
             grouped.setdefault(found[clip.id].take, []).append(clip)
         here = [_take(split, key, clips, found, order) for key, clips in grouped.items()]
         takes += sorted(here, key=lambda take: (take.face_id, take.key))
@@ -90,6 +92,36 @@ def choose(takes: Sequence[SheetTake], people: int) -> list[SheetTake]:
     spare = [take for take in takes if take not in chosen]
     chosen += spare[: max(people - len(chosen), 0)]
     return [take for take in takes if take in chosen]
+
+
+def features(take: SheetTake) -> set[tuple[str, str]]:
+    """What a take can show: its scene and kinds."""
+    return {(what, name) for clip in take.clips for what, name in (("scene", clip.scene), ("kind", clip.kind))}
+
+
+def covering(takes: Sequence[SheetTake], people: int) -> list[SheetTake]:
+    """A sample of takes in which every scene and kind of fake is seen, the most telling ones first.
+
+    Where all takes have all kinds, as without scenes, that is `choose`. Otherwise takes are picked that show most of
+    what no earlier one has, those of `choose` before others, and more than `people` where that is not enough.
+
+    Args:
+        takes: As `takes_of` orders them.
+        people: How many takes, at least 1.
+    """
+    chosen = choose(takes, people)
+    missing = set().union(*(features(take) for take in takes)) if takes else set()
+    if set().union(*(features(take) for take in chosen)) == missing if chosen else not missing:
+        return chosen
+    ranked: list[SheetTake] = []
+    rest = [*chosen, *(take for take in takes if take not in chosen)]
+    while rest and (missing or len(ranked) < people):
+        persons = {(take.split, take.face_id) for take in ranked}
+        best = max(rest, key=lambda take: (len(features(take) & missing), (take.split, take.face_id) not in persons))
+        rest.remove(best)
+        missing -= features(best)
+        ranked.append(best)
+    return ranked
 
 
 def moments(take: SheetTake, frames: int) -> list[int]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from cmdfd.clip import Modality
-from generators.sheets.origins import is_plain_real, kind_order, open_splits, origins
+from generators.sheets.origins import is_plain_real, is_version, kind_order, open_splits, origins
+from generators.sheets.versions import CellRow, PlatformRow, count_cells, count_platforms, platform_order, scene_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -151,8 +153,11 @@ class WithheldRow(_Row):
 class DataSheet(_Row):
     """Everything that the data sheet says; splits whose labels are withheld count nowhere but in `withheld`.
 
+    A clip's versions from platforms are the same recording of the same people: they count in `cells` and `platforms`
+    only, everything else counts originals.
+
     Args:
-        schema_version: Version of this format.
+        schema_version: Version of this format: 2 with `cells` and `platforms`, 1 where both are empty and not written.
         name: Name of the set.
         recipe_hash: Its content address.
         counts: By split, kind and variant.
@@ -169,9 +174,11 @@ class DataSheet(_Row):
         withheld: Splits whose labels stay at home.
         components: Components over all splits shown.
         people: Faces over all splits shown, or None where one is not known.
+        cells: By split, scene, platform and kind, versions too; empty for a set without scenes and platforms.
+        platforms: What each platform does; empty for a set without any.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 1
     name: str
     recipe_hash: str
     counts: tuple[CountRow, ...]
@@ -188,6 +195,15 @@ class DataSheet(_Row):
     withheld: tuple[WithheldRow, ...]
     components: int
     people: int | None
+    cells: tuple[CellRow, ...] = ()
+    platforms: tuple[PlatformRow, ...] = ()
+
+    def to_json(self) -> str:
+        """Text of `datasheet.json`."""
+        data = self.model_dump(mode="json")
+        if self.schema_version == 1:
+            del data["cells"], data["platforms"]
+        return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def published(labels: Labels) -> tuple[Label, Label, Label, Label, Label]:
@@ -211,13 +227,17 @@ def count(dataset: Dataset, refused: Sequence[Mapping[str, Any]] | None) -> Data
         CmdfdError: If the set has no provenance.
     """
     shown = open_splits(dataset)
-    clips = [clip for split in shown for clip in dataset.clips(split)]
+    everything = [clip for split in shown for clip in dataset.clips(split)]
+    clips = [clip for clip in everything if not is_version(clip)]
     order = {kind: rank for rank, kind in enumerate(kind_order(dataset))}
     came = origins(dataset)
     audit = dataset.build.audit
     hidden = [split for split in dataset.splits if split not in shown]
     reasons = Counter(str(came[clip.id].row.get("rights_override") or "") for clip in clips)
+    names = platform_order(dataset, everything)
+    cells = count_cells(everything, (shown, [*scene_order(dataset, everything), ""], names, list(order)))
     return DataSheet(
+        schema_version=2 if cells else 1,
         name=dataset.name,
         recipe_hash=dataset.build.recipe_hash,
         counts=_counts(shown, clips, order),
@@ -232,11 +252,14 @@ def count(dataset: Dataset, refused: Sequence[Mapping[str, Any]] | None) -> Data
         audit=() if audit is None else tuple(str(text) for text in audit.get("sentences", [])[:_AUDIT_SENTENCES]),
         notes=tuple(dataset.build.notes),
         withheld=tuple(
-            WithheldRow(split=split, clips=len(dataset.clips(split)), seconds=_seconds(dataset.clips(split)))
+            WithheldRow(split=split, clips=len(own), seconds=_seconds(own))
             for split in hidden
+            for own in [[clip for clip in dataset.clips(split) if not is_version(clip)]]
         ),
         components=len({clip.component for clip in clips}),
         people=_people(clips),
+        cells=cells,
+        platforms=count_platforms(dataset, everything, came, names),
     )
 
 

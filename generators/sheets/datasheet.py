@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.cache import write_atomic
+from cmdfd.clip import REAL_KIND
 from cmdfd.errors import JOB_CODES, MEDIA_CODES
 from cmdfd.report.text import clean, percent, plural
 from cmdfd.tables import REFUSED, read_table
 from generators.sheets.counting import CountRow, DataSheet, count
+from generators.sheets.versions import ORIGINAL, CellRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from pydantic import BaseModel
+
     from cmdfd.dataset import Dataset
+    from generators.sheets.versions import PlatformRow
 
 #: Where something is not known; meant to be seen.
 BLANK = "**[unknown]**"
+#: Sizes and frame rates that are named of a platform.
+_MOST_VALUES = 4
 _RELATIONS = {
     "self": "itself",
     "same": "another take of the person",
@@ -32,6 +39,8 @@ _RELATIONS = {
 
 def write_data_sheet(dataset: Dataset, path: Path, refused: Sequence[Mapping[str, Any]] | None = None) -> DataSheet:
     """Write the data sheet, and its twins with the endings `.json` (everything) and `.csv` (counts).
+
+    A set with scenes or platforms also gets `<name>-versions.csv`: counts by split, scene, platform and kind.
 
     Args:
         dataset: A finished set with its provenance.
@@ -47,18 +56,21 @@ def write_data_sheet(dataset: Dataset, path: Path, refused: Sequence[Mapping[str
         refused = read_table(table)
     sheet = count(dataset, refused)
     write_atomic(path, markdown(sheet).encode())
-    data = sheet.model_dump(mode="json")
-    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomic(path.with_suffix(".json"), text.encode())
-    write_atomic(path.with_suffix(".csv"), _csv(sheet).encode())
+    write_atomic(path.with_suffix(".json"), sheet.to_json().encode())
+    write_atomic(path.with_suffix(".csv"), _csv(CountRow, sheet.counts).encode())
+    versions = path.with_name(f"{path.stem}-versions.csv")
+    if sheet.cells:
+        write_atomic(versions, _csv(CellRow, sheet.cells).encode())
+    else:
+        versions.unlink(missing_ok=True)
     return sheet
 
 
-def _csv(sheet: DataSheet) -> str:
+def _csv(kind: type[BaseModel], rows: Sequence[BaseModel]) -> str:
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(CountRow.model_fields), lineterminator="\n")
+    writer = csv.DictWriter(buffer, list(kind.model_fields), lineterminator="\n")
     writer.writeheader()
-    for row in sheet.counts:
+    for row in rows:
         writer.writerow({name: "" if value is None else value for name, value in row.model_dump().items()})
     return buffer.getvalue()
 
@@ -68,6 +80,8 @@ def markdown(sheet: DataSheet) -> str:
     parts = [f"# Data sheet: {_cell(sheet.name)}", _head(sheet)]
     for title, body in (
         ("Clips", _counts(sheet)),
+        ("Scenes", _scenes(sheet)),
+        ("Platforms", _platforms(sheet)),
         ("Labels", _labels(sheet)),
         ("Forged stretches", _segments(sheet)),
         ("Who drives", _relations(sheet)),
@@ -112,6 +126,14 @@ def _head(sheet: DataSheet) -> str:
         f"{plural(clips, 'clip')} of {people} in {plural(sheet.components, 'component')}, {seconds / 60:.1f} minutes; "
         f"recipe hash {_code(sheet.recipe_hash)}. A component is all that shares a face, a voice or a recording."
     ]
+    versions = sum(row.clips for row in sheet.cells if row.platform)
+    if versions:
+        platforms = plural(len(sheet.platforms) - 1, "platform")
+        lines.append(
+            f"There are also {plural(versions, 'version')} of these clips, as {platforms} "
+            "leave them. They are the same recordings of the same people: all tables but those under Platforms count "
+            "originals."
+        )
     lines += [
         f"The labels of {_code(row.split)} ({plural(row.clips, 'clip')}, {row.seconds / 60:.1f} minutes) are withheld: "
         "nothing else is said of it, and it counts in none of the tables."
@@ -211,3 +233,68 @@ def _audit(sheet: DataSheet) -> str:
     if sheet.audit_status is None:
         return f"{BLANK}: the gate did not run (it is switched off, or a class is missing)."
     return "\n".join([f"Status: {_cell(sheet.audit_status)}.", "", *(f"- {_cell(text)}" for text in sheet.audit)])
+
+
+def _kinds(sheet: DataSheet) -> list[str]:
+    """Kinds in the order of the counts."""
+    return list(dict.fromkeys(row.kind for row in sheet.counts))
+
+
+def _crossed(first: str, names: Mapping[str, str], rows: Sequence[tuple[str, CellRow]], kinds: Sequence[str]) -> str:
+    """A table of `names` by kinds, with sums; `rows` says which name a cell counts for."""
+    found: Counter[tuple[str, str]] = Counter()
+    for name, row in rows:
+        found[name, row.kind] += row.clips
+    lines = {label: [found[name, kind] for kind in kinds] for name, label in names.items()}
+    if len(lines) > 1:
+        lines["all"] = [sum(found[name, kind] for name in names) for kind in kinds]
+    shown = [[label, *numbers, sum(numbers)] for label, numbers in lines.items()]
+    return _table((first, *map(_cell, kinds), "all"), shown)
+
+
+def _scenes(sheet: DataSheet) -> str:
+    """Originals by scene and kind, "" for a set without scenes."""
+    rows = [(row.scene, row) for row in sheet.cells if not row.platform]
+    names = {name: _cell(name) if name else "single pictures" for name in dict.fromkeys(name for name, _ in rows)}
+    return _crossed("scene", names, rows, _kinds(sheet)) if set(names) - {""} else ""
+
+
+def _platforms(sheet: DataSheet) -> str:
+    """What each platform does, and clips by platform and kind; "" for a set without platforms."""
+    if not sheet.platforms:
+        return ""
+    header = ("platform", "clips", "real", "fakes", "with mask", "minutes", "pictures", "frames per second")
+    names = {one.platform: _cell(one.platform) if one.platform else ORIGINAL for one in sheet.platforms}
+    lines = []
+    for one in sheet.platforms:
+        own = [row for row in sheet.cells if row.platform == one.platform]
+        clips, real = sum(row.clips for row in own), sum(row.clips for row in own if row.kind == REAL_KIND)
+        lines.append(
+            (
+                *(names[one.platform], clips, real, clips - real, sum(row.masks for row in own)),
+                *(f"{sum(row.seconds for row in own) / 60:.1f}", _shares(one.sizes), _shares(one.fps)),
+                BLANK if one.kbit_per_second is None else f"{one.kbit_per_second:.0f}",
+                _confidence(one) if one.platform else "",
+                _cell(one.audit or None),
+            )
+        )
+    whole = _table((*header, "kbit/s (median)", "confidence", "audit"), lines)
+    crossed = _crossed("platform", names, [(row.platform, row) for row in sheet.cells], _kinds(sheet))
+    note = (
+        "Platforms are emulated by transcoding; confidence says how sure a profile's settings are, the audit is the "
+        "gate over the clips of that platform alone."
+    )
+    return f"{whole}\n\n{note}\n\n{crossed}"
+
+
+def _shares(found: Mapping[str, int]) -> str:
+    """The commonest values; all of them where they are few."""
+    names = list(found)
+    more = f" and {len(names) - _MOST_VALUES} more" if len(names) > _MOST_VALUES else ""
+    return ", ".join(names[:_MOST_VALUES]) + more
+
+
+def _confidence(one: PlatformRow) -> str:
+    if len(one.confidence) == 1 and one.platform in one.confidence:
+        return _cell(one.confidence[one.platform])
+    return ", ".join(f"{_cell(name)} {_cell(sure)}" for name, sure in one.confidence.items()) or BLANK

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from cmdfd.clip import Clip
     from cmdfd.dataset import Dataset
 
-#: Role of the take that a clip shows; every other parent drives or lends.
-TARGET = "target"
+#: Roles of parents that neither drive nor lend: the take that a clip shows, those who stand beside it in a scene, and
+#: the clip that a platform's version was made of.
+NOT_DONORS = ("target", "bystander", "original")
 #: In words, for people.
 RELATIONS = {
     "self": "driven by itself",
@@ -60,7 +61,7 @@ def origins(dataset: Dataset) -> dict[str, Origin]:
 
 def _origin(row: Mapping[str, Any]) -> Origin:
     parents = row.get("parents") or []
-    donor = next((str(one["key"]) for one in parents if one["role"] != TARGET), "")
+    donor = next((str(one["key"]) for one in parents if one["role"] not in NOT_DONORS), "")
     return Origin(str(row["take"]), donor, str(row.get("relation") or ""), row)
 
 
@@ -76,6 +77,11 @@ def open_splits(dataset: Dataset) -> tuple[str, ...]:
 def is_plain_real(clip: Clip) -> bool:
     """Whether a clip is the real one of its take, and not a real that passed a generator's steps (a sham)."""
     return clip.kind == REAL_KIND and not clip.variant
+
+
+def is_version(clip: Clip) -> bool:
+    """Whether a clip is another one as a platform left it, and no clip of its own."""
+    return bool(clip.original or clip.platform)
 
 
 def kind_order(dataset: Dataset) -> list[str]:

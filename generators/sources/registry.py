@@ -22,6 +22,7 @@ SOURCES = Registry(
     entries={
         "talkers": "generators.sources.talkers.source:TalkerSource",
         "folder": "generators.sources.folder:FolderSource",
+        "manual": "generators.sources.manual:ManualSource",
     },
 )
 

@@ -1,4 +1,7 @@
-"""Pristine takes on disk, as sources leave them for the build: `clip.mkv`, `track.npz`, `speech.json`, `take.json`."""
+"""Pristine takes on disk, as sources leave them for the build: `clip.mkv`, `track.npz`, `speech.json`, `take.json`.
+
+Takes that somebody edited have that version beside them, see `generators.sources.manual_store`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from cmdfd.cache import write_atomic
 from cmdfd.errors import MediaError
 from cmdfd.faces.tracks import load_track, save_track
 from generators.generator import Phone, Speech, Take, Word
+from generators.sources.manual_store import load_edited, save_edited
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +87,8 @@ def save_take(folder: Path, take: Take, settings: EncoderSettings | None = None)
         said = _SpeechFile(text=take.speech.text, voice=dict(take.speech.voice), phones=phones, words=words)
         _write(folder / SPEECH, said)
     _write(folder / FACTS, _FactsFile(fps=take.fps, sample_rate=take.sample_rate))
+    if take.edited is not None:
+        save_edited(folder, take, chosen)
 
 
 def _write(path: Path, model: BaseModel) -> None:
@@ -95,7 +101,8 @@ def load_take(folder: Path, *, frames: bool = True) -> Take:
 
     Args:
         folder: Where a source wrote it.
-        frames: False leaves the picture undecoded: the frames then have length 0, and `Take.duration` is 0.
+        frames: False leaves the picture undecoded: the frames then have length 0, and `Take.duration` is 0. An edited
+            version is not read either.
 
     Raises:
         MediaError: If the clip is missing or cannot be decoded, or a sidecar is not what it should be.
@@ -118,7 +125,8 @@ def load_take(folder: Path, *, frames: bool = True) -> Take:
     clip = read_clip(path, sample_rate=sample_rate)
     if clip.audio is None:
         raise MediaError("no_audio", path)
-    return Take(clip.video.frames, fps, clip.audio.samples, sample_rate, track, speech)
+    edited = load_edited(folder, sample_rate)
+    return Take(clip.video.frames, fps, clip.audio.samples, sample_rate, track, speech, edited)
 
 
 def _rates(folder: Path) -> tuple[float | None, int | None]:

@@ -1,0 +1,1 @@
+"""Edits made by hand in any editor: checked against their originals, aligned, masked and labelled like other fakes."""

@@ -1,0 +1,169 @@
+"""The pictures of a take and its edit held against each other and against the matte."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from cmdfd.clip import Modality
+from cmdfd.media.masks import forged
+from generators.manual.difference import Comparer, filled, lasting, softened
+from generators.manual.segments import runs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from cmdfd.clip import Segment
+    from generators.manual.matte import Matte
+
+    Bools = NDArray[np.bool_]
+
+DERIVED = "derived from the difference"
+#: The margin around a matte in which differences count as inside: blur and subsampled colour reach over its edge;
+#: pixels of a picture of 640.
+_MARGIN = 6
+#: A matte may be held over frames that show no difference in it; more than this share is worth a warning.
+_MUCH = 0.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """Where two pictures differ.
+
+    Args:
+        masks: [T, H, W] uint8, soft; the matte, or what was derived.
+        frames: [T], which frames differ (inside the matte, where there is one).
+        matte: "luma video", "alpha image" and so on, or `DERIVED`.
+        outside: Share of the pixels outside the matte that differ beyond codec noise, over all frames.
+        share: Share of the picture that the mask covers, over the frames that have one.
+        coverage: Share of the mask's pixels that differ.
+        noise: Levels (sigma) of the codec noise.
+        tone: Levels by which brightness or colour differ everywhere.
+        residual: Mean square of the difference where nothing was edited.
+        inverted: Whether the matte looks as if it were.
+        warnings: What is let pass.
+    """
+
+    masks: NDArray[np.uint8]
+    frames: Bools
+    matte: str
+    outside: float
+    share: float
+    coverage: float
+    noise: float
+    tone: float
+    residual: float
+    inverted: bool
+    warnings: tuple[str, ...]
+
+    def masks_in(self, segments: Sequence[Segment], fps: float) -> NDArray[np.uint8] | None:
+        """The masks of frames in segments that concern the picture; None where there are none."""
+        inside = np.zeros(len(self.masks), bool)
+        times = (np.arange(len(self.masks)) + 0.5) / fps
+        for one in segments:
+            if one.modality is not Modality.AUDIO:
+                inside |= (times > one.start) & (times < one.end)
+        if not inside.any():
+            return None
+        masks = np.where(inside[:, None, None], self.masks, 0).astype(np.uint8)
+        return masks if forged(masks).any() else None
+
+
+def outside_of(levels: NDArray[np.uint8]) -> Bools:
+    """[T, H, W]: what lies outside a matte and its margin."""
+    radius = _radius(levels.shape)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return np.stack([cv2.dilate((one > 0).astype(np.uint8), disc) == 0 for one in levels])
+
+
+def _radius(shape: tuple[int, ...]) -> int:
+    return max(2, round(_MARGIN * max(shape[1:3]) / 640))
+
+
+def compare_pictures(comparer: Comparer, matte: Matte | None, *, strict: bool) -> Compared:
+    """Find where the pictures of a pair differ.
+
+    Args:
+        comparer: Made of the pair.
+        matte: On the take's frames and canvas, or None to derive one.
+        strict: Without it, what differs outside the matte joins the mask.
+    """
+    n = comparer.length
+    changed = lasting(np.stack([comparer.changed(k) for k in range(n)]), comparer.smallest)
+    if matte is None:
+        masks = np.stack([softened(filled(one, max(one.shape))) for one in changed])
+        frames = np.asarray(changed.any(axis=(1, 2)), np.bool_)
+        return _result(comparer, changed, masks, frames, DERIVED, np.zeros_like(changed), ())
+    beyond = outside_of(matte.levels)
+    inside = changed & ~beyond
+    frames = inside.sum(axis=(1, 2)) >= max(3, comparer.smallest // 2)
+    masks = matte.levels
+    warnings: list[str] = []
+    if matte.seconds is None:  # one image for all frames says where, not when
+        seen = np.zeros(n, bool)
+        for start, end in runs(frames, 25.0):
+            seen[round(start * 25) : round(end * 25)] = True
+        masks = np.where(seen[:, None, None], masks, 0).astype(np.uint8)
+    else:
+        on = forged(masks).any(axis=(1, 2))
+        idle = float((on & ~frames).sum() / max(on.sum(), 1))
+        if idle > _MUCH:
+            warnings.append(f"nothing differs in {idle:.0%} of the frames that have a matte")
+    outside = changed & beyond
+    if not strict and outside.any():
+        extra = np.stack([softened(filled(one, max(one.shape))) for one in outside])
+        masks, frames = np.maximum(masks, extra), frames | outside.any(axis=(1, 2))
+        warnings.append("differences outside the matte were added to it")
+    kind = f"{matte.kind} {'image' if matte.seconds is None else 'video'}"
+    return _result(comparer, changed, masks, frames, kind, outside, tuple(warnings))
+
+
+def _result(
+    comparer: Comparer,
+    changed: Bools,
+    masks: NDArray[np.uint8],
+    frames: Bools,
+    kind: str,
+    outside: Bools,
+    warnings: tuple[str, ...],
+) -> Compared:
+    yes = forged(masks)
+    free = ~yes if kind == DERIVED else outside_of(masks)
+    rows = np.unique(np.linspace(0, len(masks) - 1, min(16, len(masks))).astype(int))
+    parts = [comparer.residual(int(row), free[row]) for row in rows if free[row].any()]
+    on = yes.any(axis=(1, 2))
+    beyond = max(int((~yes).sum()) if kind == DERIVED else int(outside_of(masks).sum()), 1)
+    differing = int(changed.sum())
+    return Compared(
+        masks=masks,
+        frames=frames,
+        matte=kind,
+        outside=float(outside.sum()) / beyond,
+        share=float(yes[on].mean()) if on.any() else 0.0,
+        coverage=float((changed & yes).sum() / max(int(yes.sum()), 1)),
+        noise=float(np.median(comparer.noise.sigmas)),
+        tone=comparer.tone.strength,
+        residual=float(np.median(parts)) if parts else float("nan"),
+        inverted=differing > 0 and float(outside.sum()) > 0.9 * differing and bool(yes.mean() > 0.5),
+        warnings=warnings,
+    )
+
+
+def mask_runs(compared: Compared, matte: Matte | None, fps: float) -> tuple[tuple[float, float], ...]:
+    """Stretches in which the picture was edited, seconds.
+
+    Under a matte video, a stretch is as long as its matte is seen without a break, if anything differs in it.
+    """
+    if matte is None or matte.seconds is None:
+        return runs(compared.frames, fps)
+    on = np.asarray(forged(compared.masks).any(axis=(1, 2)), np.bool_)
+    found = []
+    for start, end in runs(on, fps):
+        if compared.frames[round(start * fps) : round(end * fps)].any():
+            found.append((start, end))
+    return tuple(found)
