@@ -12,10 +12,14 @@ import numpy as np
 
 from benchmarks.environment import environment, now
 from benchmarks.evaluate import compare_sets, evaluate_tasks
+from benchmarks.localize import pixel_table
+from benchmarks.pixels import write_pixels
 from benchmarks.predictions import check_rows, write_predictions
+from benchmarks.proposing import propose
 from benchmarks.registry import FLOORS, DetectorRef, resolve, spec_of
-from benchmarks.results import DatasetInfo, DetectorInfo, RunResult
+from benchmarks.results import READABLE_RESULTS, RESULT_SCHEMA_VERSION, DatasetInfo, DetectorInfo, RunResult
 from benchmarks.runner import Judged, RunConfig, Runner
+from benchmarks.shown_maps import write_shown_maps
 from cmdfd.clip import content_id, sha256_file
 from cmdfd.errors import CmdfdError
 
@@ -26,6 +30,10 @@ if TYPE_CHECKING:
 
     from benchmarks.progress import Reporter
     from benchmarks.protocol import Protocol
+    from benchmarks.results import Comparison, TaskResult
+
+#: File of the pixel counts in a run directory.
+PIXELS = "pixels.parquet"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +64,7 @@ def run(config: RunConfig, reporter: Reporter) -> RunOutcome:
         CmdfdError: For wrong names, overlap between the parts, missing extras; with the fix.
     """
     asked = resolve(config.detector, config.preset)
+    check_metrics(config.metrics)
     runner = Runner(config, reporter)
     try:
         return _run(runner, asked)
@@ -71,13 +80,44 @@ def _run(runner: Runner, asked: DetectorRef) -> RunOutcome:
     ]
     started = time.perf_counter()
     reporter.say("computing intervals")
-    rows = [row for item in judged for row in item.rows]
+    rows = propose([row for item in judged for row in item.rows])
+    pixels = [row for item in judged for row in item.pixels]
     table = check_rows(rows, "predictions")
     spread = _seed_spread(runner, asked, protocol, judged[0])
-    result = _result(config, runner, protocol, judged, table, spread)
+    tasks = evaluate_tasks(
+        table,
+        {j.fitted.ref.label: j.threshold for j in judged if j.threshold is not None},
+        _domains(judged, protocol),
+        config.seed,
+        pixels=pixel_table(pixels),
+        extra=config.metrics,
+    )
+    result = _result(config, runner, protocol, judged, (tasks, compare_sets(table, tasks, config.seed)), spread)
     folder = config.output / asked.label.replace(":", "-").replace("/", "_") / result.run_id
     runner.timing["judge"] = time.perf_counter() - started
-    return RunOutcome(write_run(result, rows, folder, config), folder, table, protocol)
+    final = write_run(result, rows, folder, config, pixels)
+    write_shown_maps(folder, table, judged[0], runner, protocol)
+    return RunOutcome(final, folder, table, protocol)
+
+
+def check_metrics(names: Sequence[str]) -> None:
+    """Refuse unknown plug-in metrics before anything is built or fitted.
+
+    Args:
+        names: As after `--metric`.
+
+    Raises:
+        CmdfdError: For an unknown name, and for one of a metric that every run has.
+    """
+    if not names:
+        return
+    from benchmarks.metrics.detection import METRICS
+    from benchmarks.metrics.registry import load_metric
+
+    for name in names:
+        if name in METRICS:
+            raise CmdfdError(f"--metric {name}: every run has this metric; leave the option out")
+        load_metric(name)
 
 
 def _lineup(asked: DetectorRef, protocol: Protocol, *, floors: bool) -> list[DetectorRef]:
@@ -107,18 +147,10 @@ def _result(
     runner: Runner,
     protocol: Protocol,
     judged: Sequence[Judged],
-    table: pd.DataFrame,
+    found: tuple[list[TaskResult], list[Comparison]],
     spread: dict[str, Any] | None,
 ) -> RunResult:
-    thresholds = {j.fitted.ref.label: j.threshold for j in judged if j.threshold is not None}
-    domains = {
-        (j.fitted.ref.label, part.data.name): _domain(
-            j.fitted.record.trained_on if spec_of(j.fitted.ref.name).needs_training else (), part.data.name
-        )
-        for j in judged
-        for part in protocol.report
-    }
-    tasks = evaluate_tasks(table, thresholds, domains, config.seed)
+    tasks, comparisons = found
     return RunResult(
         status="success",
         run_id=_run_id(config, judged, protocol),
@@ -127,13 +159,23 @@ def _result(
         detectors=[_detector_info(j) for j in judged],
         datasets=_dataset_infos(protocol),
         tasks=tasks,
-        comparisons=compare_sets(table, tasks, config.seed),
+        comparisons=comparisons,
         seed_spread=spread,
         config=config.resolved(),
         environment=environment(),
         timing={name: round(seconds, 3) for name, seconds in runner.timing.items()},
         predictions_sha256=None,
     )
+
+
+def _domains(judged: Sequence[Judged], protocol: Protocol) -> dict[tuple[str, str], str]:
+    return {
+        (j.fitted.ref.label, part.data.name): _domain(
+            j.fitted.record.trained_on if spec_of(j.fitted.ref.name).needs_training else (), part.data.name
+        )
+        for j in judged
+        for part in protocol.report
+    }
 
 
 def _run_id(config: RunConfig, judged: Sequence[Judged], protocol: Protocol) -> str:
@@ -143,6 +185,7 @@ def _run_id(config: RunConfig, judged: Sequence[Judged], protocol: Protocol) -> 
         [[part.ref.label, part.data.manifest_sha256, len(part.clips)] for part in protocol.report],
         config.fit_seeds,
         config.seed,
+        *([sorted(config.platforms)] if config.platforms else []),
         length=12,
     )
 
@@ -160,6 +203,8 @@ def _command(config: RunConfig) -> list[str]:
     ):
         if value != usual:
             words += [flag, *(Path(text).name if Path(text).is_dir() else text for text in value)]
+    words += ["--platforms", *config.platforms] if config.platforms else []
+    words += [word for name in config.metrics for word in ("--metric", name)]
     if config.limit is not None:
         words += ["--limit", f"{config.limit:g}"]
     if config.fit_seeds != 1:
@@ -239,15 +284,37 @@ def _seed_spread(runner: Runner, ref: DetectorRef, protocol: Protocol, first: Ju
     }
 
 
-def write_run(result: RunResult, rows: Sequence[dict[str, Any]], folder: Path, config: RunConfig) -> RunResult:
-    """Write `predictions.parquet`, `config.resolved.yaml` and, last, `result.json`."""
+def write_run(
+    result: RunResult,
+    rows: Sequence[dict[str, Any]],
+    folder: Path,
+    config: RunConfig,
+    pixels: Sequence[dict[str, Any]] = (),
+) -> RunResult:
+    """Write `predictions.parquet`, `pixels.parquet` where there are maps, `config.resolved.yaml` and, last, the result.
+
+    Args:
+        result: What was found.
+        rows: Of the predictions table.
+        folder: The run directory.
+        config: Of the run.
+        pixels: Rows of the table of pixel counts.
+    """
     from ruamel.yaml import YAML
 
     folder.mkdir(parents=True, exist_ok=True)
     write_predictions(folder / "predictions.parquet", rows)
+    (folder / PIXELS).unlink(missing_ok=True)
+    if pixels:
+        write_pixels(folder / PIXELS, pixels)
     with (folder / "config.resolved.yaml").open("w", encoding="utf-8") as stream:
         YAML().dump(config.resolved(), stream)
-    final = result.model_copy(update={"predictions_sha256": sha256_file(folder / "predictions.parquet")})
+    final = result.model_copy(
+        update={
+            "predictions_sha256": sha256_file(folder / "predictions.parquet"),
+            "pixels_sha256": sha256_file(folder / PIXELS) if pixels else None,
+        }
+    )
     write_result(final, folder)
     return final
 
@@ -269,7 +336,13 @@ def read_result(folder: Path) -> RunResult:
 
     path = folder / "result.json"
     try:
-        return RunResult.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        data = json.loads(path.read_text(encoding="utf-8"))
+        version = data.get("schema_version") if isinstance(data, dict) else None
+        if version not in READABLE_RESULTS:
+            known = " and ".join(map(str, READABLE_RESULTS))
+            raise CmdfdError(f"{path}: schema version {version!r}, this version reads {known}")
+        # what version 1 knows, version 2 says in the same words
+        return RunResult.model_validate({**data, "schema_version": RESULT_SCHEMA_VERSION})
     except FileNotFoundError as error:
         raise CmdfdError(f"{path}: there is no result; is {folder} a run directory?") from error
     except (ValueError, ValidationError) as error:
@@ -282,12 +355,16 @@ def finish(outcome: RunOutcome, reporter: Reporter) -> Path:
     Returns:
         Path of `report.html`.
     """
+    from benchmarks.marking import collect_marks
     from benchmarks.report.report import write_report
     from benchmarks.timelines import collect
 
     first = outcome.result.detectors[0].name
-    items = collect(outcome.predictions, outcome.protocol, outcome.result.tasks, first) if outcome.protocol else []
+    items, marks = [], []
+    if outcome.protocol:
+        items = collect(outcome.predictions, outcome.protocol, outcome.result.tasks, first)
+        marks = collect_marks(outcome.predictions, outcome.protocol, outcome.folder, first)
     path = outcome.folder / "report.html"
-    write_report(outcome.result, outcome.predictions, items, path)
+    write_report(outcome.result, outcome.predictions, items, path, marks)
     reporter.say(f"report: {path}")
     return path

@@ -24,7 +24,7 @@ from cmdfd.promises import CheckResult, try_promises
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.detector import ClipView, LabelledView, Prediction
+    from benchmarks.detector import ClipView, LabelledView, PixelMaps, Prediction
 
 
 class Checker:
@@ -153,6 +153,21 @@ class Checker:
                 raise AssertionError(f"clip of {duration:.2f} s has segments to {ends}, times {times[-1:]}")
         return "inside"
 
+    def maps_fit_the_clip(self) -> str:
+        """Maps have the picture's shape and rising times inside the clip, belong to every scored clip, and repeat."""
+        if all(prediction.masks is None for prediction in self.base):
+            return "gives no maps"
+        for view, prediction in zip(self.data.test, self.base, strict=True):
+            if prediction.score is not None and prediction.masks is None:
+                raise AssertionError(f"clip {view.id!r} has a score and no maps; others have maps")
+            if prediction.masks is not None:
+                _check_maps(prediction.masks, view)
+        again = self.predict(self.fitted, self.data.test[::-1])[::-1]
+        for one, other in zip(self.base, again, strict=True):
+            if not _same_maps(one.masks, other.masks):
+                raise AssertionError(f"clip {one.id!r} gets other maps when it is asked about again in another order")
+        return f"{sum(prediction.masks is not None for prediction in self.base)} clips with maps"
+
     PROMISES: tuple[str, ...] = (
         "spec_is_complete",
         "one_answer_each_in_order",
@@ -163,7 +178,27 @@ class Checker:
         "saves_and_loads",
         "hostile_clips_get_errors",
         "localization_inside_clip",
+        "maps_fit_the_clip",
     )
+
+
+def _check_maps(masks: PixelMaps, view: ClipView) -> None:
+    frames = view.frames()
+    duration, (tall, wide) = len(frames) / view.fps, frames.shape[1:3]
+    times = masks.times
+    if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise AssertionError(f"clip {view.id!r}: times of the maps must be finite and rise")
+    if times[0] < 0 or times[-1] > duration:
+        raise AssertionError(f"clip of {duration:.2f} s has maps from {times[0]:.2f} to {times[-1]:.2f} s")
+    high, broad = masks.maps.shape[1:]
+    if abs(high - broad * tall / wide) > max(1.0, broad / wide):
+        raise AssertionError(f"maps of {broad} x {high} have not the shape of the picture, {wide} x {tall}")
+
+
+def _same_maps(one: PixelMaps | None, other: PixelMaps | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one.times, other.times) and np.array_equal(one.maps, other.maps)
 
 
 def _with_features(detector: Detector, view: ClipView) -> ClipView:

@@ -7,40 +7,20 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from benchmarks.results import Comparison, Condition, Estimate, KindResult, TaskResult, Threshold
+from benchmarks.columns import BOOTSTRAP_DRAWS, Columns
+from benchmarks.predictions import completed
+from benchmarks.results import Comparison, Condition, Estimate, KindResult, TaskResult, Threshold, VersionResult
+from benchmarks.versions import version_results
 from cmdfd.clip import REAL_KIND
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
-    from numpy.typing import NDArray
 
-#: Draws of the component bootstrap behind every interval.
-BOOTSTRAP_DRAWS = 1000
+    from benchmarks.localize import Localizer, PixelTable
+
 TASK_COLUMNS = ["detector", "dataset", "split", "condition"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Columns:
-    labels: NDArray[np.int64]
-    scores: list[float | None]
-    components: NDArray[np.str_]
-
-    @classmethod
-    def of(cls, table: pd.DataFrame) -> _Columns:
-        scores = [None if value is None or not np.isfinite(value) else float(value) for value in table["score"]]
-        return cls(table["label"].to_numpy(np.int64), scores, table["component"].to_numpy(dtype=str))
-
-    def worst_case(self) -> NDArray[np.float64]:
-        """Scores in which a failed clip is the worst of its class: a real surely fake, a fake surely real."""
-        worst = np.where(self.labels == 1, -np.inf, np.inf)
-        return np.array([worst[i] if score is None else score for i, score in enumerate(self.scores)], np.float64)
-
-    def metrics(self, threshold: float | None, seed: int) -> dict[str, Estimate]:
-        from benchmarks.metrics.detection import evaluate
-
-        return evaluate(self.labels, self.scores, self.components, threshold, BOOTSTRAP_DRAWS, seed)
 
 
 def evaluate_tasks(
@@ -48,6 +28,9 @@ def evaluate_tasks(
     thresholds: dict[str, Threshold],
     domains: dict[tuple[str, str], str],
     seed: int = 0,
+    *,
+    pixels: PixelTable | None = None,
+    extra: Sequence[str] = (),
 ) -> list[TaskResult]:
     """Judge every detector on every split under every condition.
 
@@ -56,25 +39,23 @@ def evaluate_tasks(
         thresholds: Detector label -> decision threshold chosen on validation.
         domains: (detector label, dataset name) -> "in" or "cross".
         seed: Seed of the bootstrap; the same draws for every detector of a set.
+        pixels: What the predicted maps came to, None where no detector gave any.
+        extra: Names of plug-in metrics, added to `pooled` and to every kind.
 
     Returns:
         One result for each group, in the order of the table.
     """
+    from benchmarks.localize import localizers
+
+    predictions = completed(predictions)
     shared = shared_kinds(predictions)
+    judges = localizers(predictions, pixels, seed)
     results = []
     for key, table in predictions.groupby(TASK_COLUMNS, sort=False):
         detector, dataset, split, condition = (str(part) for part in cast("tuple[str, ...]", key))
         domain = domains.get((detector, dataset), "unknown")
-        threshold = thresholds.get(detector)
-        results.append(
-            _task(
-                table,
-                TaskKey(detector, dataset, split, cast("Condition", condition), domain),
-                threshold,
-                shared,
-                seed,
-            )
-        )
+        named = TaskKey(detector, dataset, split, cast("Condition", condition), domain)
+        results.append(_task(table, named, _Judging(thresholds.get(detector), shared, seed, judges, tuple(extra))))
     return results
 
 
@@ -89,13 +70,30 @@ class TaskKey:
     domain: str
 
 
-def _task(
-    table: pd.DataFrame, key: TaskKey, threshold: Threshold | None, shared: Sequence[str], seed: int
-) -> TaskResult:
-    value = threshold.value if threshold else None
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judging:
+    """What all tables of a detector are judged with."""
+
+    threshold: Threshold | None
+    shared: Sequence[str]
+    seed: int
+    localizers: Mapping[str, Localizer]
+    extra: tuple[str, ...]
+
+    def metrics(self, table: pd.DataFrame) -> dict[str, Estimate]:
+        return Columns.of(table).metrics(self.value, self.seed, self.extra)
+
+    @property
+    def value(self) -> float | None:
+        return self.threshold.value if self.threshold else None
+
+
+def _task(table: pd.DataFrame, key: TaskKey, judging: _Judging) -> TaskResult:
     real = table[table["label"] == 0]
     fake = table[table["label"] == 1]
-    over_shared = table[(table["label"] == 0) | table["kind"].isin(list(shared))]
+    over_shared = table[(table["label"] == 0) | table["kind"].isin(list(judging.shared))]
+    # where the forgery is seen does not hang on a leading silence; once is enough
+    localizer = judging.localizers.get(key.detector) if key.condition == "untrimmed" else None
     return TaskResult(
         detector=key.detector,
         dataset=key.dataset,
@@ -107,21 +105,30 @@ def _task(
         n_failed=int(table["score"].isna().sum()),
         n_components=int(table["component"].nunique()),
         base_rate=float(len(fake) / max(len(table), 1)),
-        threshold=threshold,
-        pooled=_Columns.of(table).metrics(value, seed),
-        kinds=_kinds(real, fake, value, seed),
-        shared_kinds=_Columns.of(over_shared).metrics(value, seed) if shared else None,
+        threshold=judging.threshold,
+        pooled=judging.metrics(table),
+        kinds=_kinds(real, fake, judging),
+        shared_kinds=judging.metrics(over_shared) if judging.shared else None,
+        localization=localizer.judge(table) if localizer else None,
+        platforms=_versions(table, "platform", judging, localizer),
+        scenes=_versions(table, "scene", judging, localizer),
     )
 
 
-def _kinds(real: pd.DataFrame, fake: pd.DataFrame, threshold: float | None, seed: int) -> list[KindResult]:
+def _versions(
+    table: pd.DataFrame, column: Literal["platform", "scene"], judging: _Judging, localizer: Localizer | None
+) -> list[VersionResult]:
+    return version_results(table, column, judging.value, judging.seed, localizer, judging.extra)
+
+
+def _kinds(real: pd.DataFrame, fake: pd.DataFrame, judging: _Judging) -> list[KindResult]:
     rows = []
     for kind in sorted(fake["kind"].unique()):
         of_kind = fake[fake["kind"] == kind]
-        rows.append(_kind_row(kind, None, real, of_kind, threshold, seed))
+        rows.append(_kind_row(kind, None, real, of_kind, judging))
         variants = sorted(set(of_kind["variant"]) - {""}, key=_natural)
         rows.extend(
-            _kind_row(kind, variant, real, of_kind[of_kind["variant"] == variant], threshold, seed)
+            _kind_row(kind, variant, real, of_kind[of_kind["variant"] == variant], judging)
             for variant in variants
             if len(variants) > 1
         )
@@ -136,9 +143,7 @@ def _natural(text: str) -> tuple[float, str]:
         return (float("inf"), text)
 
 
-def _kind_row(
-    kind: str, variant: str | None, real: pd.DataFrame, fake: pd.DataFrame, threshold: float | None, seed: int
-) -> KindResult:
+def _kind_row(kind: str, variant: str | None, real: pd.DataFrame, fake: pd.DataFrame, judging: _Judging) -> KindResult:
     import pandas as pd
 
     table = pd.concat([real, fake])
@@ -149,7 +154,7 @@ def _kind_row(
         n_fake=len(fake),
         n_components=int(table["component"].nunique()),
         n_failed=int(table["score"].isna().sum()),
-        metrics=_Columns.of(table).metrics(threshold, seed),
+        metrics=judging.metrics(table),
     )
 
 
@@ -182,7 +187,7 @@ def _gap(
 ) -> Estimate:
     from cmdfd.statistics.bootstrap import bootstrap_auc_draws, class_components, interval_of, reliability
 
-    first, second = (_Columns.of(_rows_of(predictions, task, shared)) for task in (inside, cross))
+    first, second = (Columns.of(_rows_of(predictions, task, shared)) for task in (inside, cross))
     draws = [
         bootstrap_auc_draws(part.labels, part.worst_case(), part.components, BOOTSTRAP_DRAWS, seed + offset)
         for offset, part in enumerate((first, second), start=1)

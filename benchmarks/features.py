@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from cmdfd.clip import Clip
     from cmdfd.work import Executor
 
+#: Stages of `stages.parquet` that were measured on the files of the set: originals, and their versions on platforms.
+WRITTEN_STAGES = ("harmonised", "social")
 #: Seconds after which a clip that cannot be prepared is given up.
 CLIP_TIMEOUT = 120.0
 
@@ -85,7 +87,7 @@ def written_cues(folder: Path) -> dict[str, dict[str, float | str | None]]:
     return {
         row["id"]: {name: value for name, value in row.items() if name not in ("id", "split", "stage")}
         for row in read_table(path)
-        if row["stage"] == "harmonised"
+        if row["stage"] in WRITTEN_STAGES
     }
 
 

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ from benchmarks.registry import DETECTORS, DetectorRef, make, spec_of
 from cmdfd.clip import content_id, sha256_file
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from benchmarks.detector import ClipView, Detector
     from benchmarks.protocol import Selection
     from cmdfd.clip import Clip
@@ -110,7 +114,14 @@ class FitPlan:
     def labelled(self, detector: Detector, parts: Sequence[Selection]) -> list[LabelledView]:
         """Examples of some parts; clips without a label are left out."""
         return [
-            LabelledView(self.view(detector, part, clip), clip.labels, clip.component, clip.kind, clip.segments)
+            LabelledView(
+                self.view(detector, part, clip),
+                clip.labels,
+                clip.component,
+                clip.kind,
+                clip.segments,
+                mask_reader(part.data.mask_of(clip)),
+            )
             for part in parts
             for clip in part.clips
             if clip.labels.label is not None
@@ -124,8 +135,43 @@ def _files_hash(options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _clips_hash(part: Selection, address: Address) -> str:
-    rows = sorted([address(part, clip), str(clip.labels), clip.kind, clip.component] for clip in part.clips)
+    rows = sorted(
+        [
+            address(part, clip),
+            str(clip.labels),
+            clip.kind,
+            clip.component,
+            [[s.start, s.end, str(s.modality)] for s in clip.segments],
+            _mask_hash(part.data.mask_of(clip)),
+        ]
+        for clip in part.clips
+    )
     return content_id(rows, length=24)
+
+
+def _mask_hash(path: Path | None) -> str:
+    if path is None:
+        return ""
+    return sha256_file(path) if path.is_file() else "missing"
+
+
+def mask_reader(path: Path | None) -> Callable[[], NDArray[np.uint8]] | None:
+    """What reads a mask when it is asked for, so that a set's masks are never in memory together.
+
+    Args:
+        path: The mask file, or None where the clip has none.
+
+    Returns:
+        A function that gives [T, H, W] uint8 on the frames of the clip, or None. It raises
+        `cmdfd.errors.MediaError` where the file cannot be read.
+    """
+    return None if path is None else partial(_read_frames, path)
+
+
+def _read_frames(path: Path) -> NDArray[np.uint8]:
+    from cmdfd.media.masks import read_mask
+
+    return read_mask(path).frames
 
 
 def fit_or_load(plan: FitPlan, folder: Path, *, reuse: bool = True, progress: Progress = silent) -> Fitted:

@@ -41,3 +41,26 @@ def sets_table() -> Table:
         recipe = load_recipe(name)
         table.add_row(name, ", ".join(recipe.splits), ", ".join(kind.kind for kind in recipe.kinds), summary)
     return table
+
+
+def metrics_table() -> Table:
+    """Metrics of a clip's score: the usual ones, then those for `--metric`, built in and from plug-ins."""
+    from rich.table import Table
+
+    from benchmarks.metrics.detection import METRICS as USUAL
+    from benchmarks.metrics.registry import METRICS, load_metric
+
+    table = Table(title="metrics (also pkg.mod:function or file.py:function)")
+    for column in ("name", "better", "what", "from"):
+        table.add_column(column, overflow="fold")
+    for name in USUAL:
+        table.add_row(name, "lower" if name == "eer" else "higher", "always computed", "benchmarks.metrics.detection")
+    for name in METRICS.names():
+        try:
+            spec = load_metric(name).spec
+        except (CmdfdError, ImportError) as error:
+            table.add_row(name, "", f"cannot be loaded: {error}", METRICS.reference(name))
+            continue
+        better = "higher" if spec.higher_is_better else "lower"
+        table.add_row(name, better, spec.summary, METRICS.reference(name))
+    return table

@@ -72,7 +72,7 @@ def mock_points(opening: float) -> NDArray[np.float32]:
 def mock_view(name: str, seed: int, *, fake: bool, seconds: float = 2.4) -> MemoryView:
     """One clip: a grey face whose mouth opens with the loudness of a hum.
 
-    In a fake the sound has a hiss, the picture grain, and the mouth moves against the sound.
+    In a fake the sound has a hiss, the picture grain all over (its mask is full), and the mouth moves against the hum.
 
     Args:
         name: Id of the view.
@@ -132,5 +132,9 @@ def mock_set(seed: int = 0) -> MockSet:
 
 def _labelled(seed: int, person: int, fake: bool) -> LabelledView:
     view = mock_view(f"person-{person}-{int(fake)}", seed * 1000 + person, fake=fake)
-    segments = (Segment(0.0, 2.4, Modality.BOTH),) if fake else ()
-    return LabelledView(view, FAKE if fake else REAL, f"p{person}", "mock" if fake else "real", segments)
+    if not fake:
+        return LabelledView(view, REAL, f"p{person}", "real")
+    segments = (Segment(0.0, 2.4, Modality.BOTH),)
+    return LabelledView(
+        view, FAKE, f"p{person}", "mock", segments, lambda: np.full(view.video.shape[:3], 255, np.uint8)
+    )

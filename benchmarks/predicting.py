@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
     from benchmarks.detector import ClipView, Detector, Prediction
     from benchmarks.features import PreparedClip
+    from benchmarks.pixels import MapStore
     from benchmarks.progress import Bar
+
+#: Says in a stored answer that maps belong to it; they lie in the `MapStore` under the same key.
+HAS_MAPS = "has_maps"
 
 
 class Overwrite(StrEnum):
@@ -89,6 +93,15 @@ class Wanted:
         return content_id(self.prepared.content, self.skip, self.prepared.clip.id, length=40)
 
 
+def unanswered(wanted: Sequence[Wanted], known: Mapping[str, Mapping[str, Any]], maps: MapStore | None) -> list[Wanted]:
+    """Clips without an answer, and those whose answer had maps that are gone."""
+    return [
+        item
+        for item in wanted
+        if item.key not in known or (known[item.key].get(HAS_MAPS) and (maps is None or item.key not in maps))
+    ]
+
+
 def predict_all(
     detector: Detector,
     wanted: Sequence[Wanted],
@@ -96,14 +109,24 @@ def predict_all(
     view: Callable[[Wanted], ClipView],
     overwrite: Overwrite,
     bar: Bar,
+    maps: MapStore | None = None,
 ) -> list[dict[str, Any]]:
     """Answers for clips in order, from the store where they are and from the detector where not.
+
+    Args:
+        detector: Who is asked.
+        wanted: About which clips.
+        store: Answers so far.
+        view: Makes what the detector sees.
+        overwrite: Whether anything may be computed.
+        bar: Told how far it is.
+        maps: Where predicted maps are kept; those of trimmed clips are not, since nothing is judged by them.
 
     Raises:
         CmdfdError: With `only-cache` where an answer is missing, or where the detector answers out of order.
     """
     known = store.read()
-    missing = [item for item in wanted if item.key not in known]
+    missing = unanswered(wanted, known, maps)
     if missing and overwrite is Overwrite.ONLY_CACHE:
         raise CmdfdError(
             f"{len(missing)} of {len(wanted)} predictions are not cached; "
@@ -111,11 +134,15 @@ def predict_all(
         )
     bar(len(wanted) - len(missing), len(wanted))
     for done, (item, prediction) in enumerate(_paired(detector, missing, view), start=1):
-        known[item.key] = answer(prediction)
+        row = answer(prediction)
+        if prediction.masks is not None and maps is not None and not item.skip:
+            maps.put(item.key, prediction.masks)  # before the answer, which says that they are there
+            row[HAS_MAPS] = True
+        known[item.key] = row
         if not _may_pass(prediction):
-            store.append(item.key, known[item.key])
+            store.append(item.key, row)
         bar(len(wanted) - len(missing) + done, len(wanted))
-    return [known[item.key] for item in wanted]
+    return [{name: value for name, value in known[item.key].items() if name != HAS_MAPS} for item in wanted]
 
 
 def _may_pass(prediction: Prediction) -> bool:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.results import PREDICTIONS_SCHEMA_VERSION
+from benchmarks.results import PREDICTIONS_SCHEMA_VERSION, READABLE_PREDICTIONS
 from cmdfd.errors import CmdfdError
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from cmdfd.clip import Clip
 
 KEY = ("detector", "dataset", "split", "condition", "id")
+#: Columns that came with version 2, and what stands in them where a file is older.
+SINCE_2: Mapping[str, Any] = {"platform": "", "scene": "", "original": "", "proposals": (), "proposal_rule": ""}
 
 
 def schema() -> pa.Schema:
@@ -27,6 +29,7 @@ def schema() -> pa.Schema:
     import pyarrow as pa
 
     segment = [("start", pa.float64()), ("end", pa.float64()), ("modality", pa.string())]
+    found = pa.list_(pa.struct([*segment, ("confidence", pa.float64())]))
     text = ["detector", "dataset", "split", "condition", "id", "sha256"]
     return pa.schema(
         [
@@ -39,9 +42,12 @@ def schema() -> pa.Schema:
             ("error", pa.string()),
             ("times", pa.list_(pa.float64())),
             ("frame_scores", pa.list_(pa.float64())),
-            ("segments", pa.list_(pa.struct([*segment, ("confidence", pa.float64())]))),
+            ("segments", found),
             ("true_segments", pa.list_(pa.struct(segment))),
             ("duration", pa.float64()),
+            *[(name, pa.string()) for name in ("platform", "scene", "original")],
+            ("proposals", found),
+            ("proposal_rule", pa.string()),
         ],
         metadata={"schema_version": str(PREDICTIONS_SCHEMA_VERSION)},
     )
@@ -57,8 +63,17 @@ class RowKey:
     condition: str
 
 
-def to_row(key: RowKey, clip: Clip, answered: Mapping[str, Any]) -> dict[str, Any]:
-    """One row of the table from a clip's facts and the columns that `answer` gave."""
+def to_row(key: RowKey, clip: Clip, answered: Mapping[str, Any], skip: int = 0) -> dict[str, Any]:
+    """One row of the table from a clip's facts and the columns that `answer` gave.
+
+    Args:
+        key: Where it belongs.
+        clip: The clip.
+        answered: What the detector said.
+        skip: Frames that were cut off the clip's start before the detector saw it: its clock begins there, so the true
+            stretches are moved to it.
+    """
+    away = skip / clip.fps
     return {
         "detector": key.detector,
         "dataset": key.dataset,
@@ -70,8 +85,17 @@ def to_row(key: RowKey, clip: Clip, answered: Mapping[str, Any]) -> dict[str, An
         "kind": clip.kind,
         "variant": clip.variant,
         "component": clip.component,
-        "true_segments": [{"start": s.start, "end": s.end, "modality": str(s.modality)} for s in clip.segments],
-        "duration": clip.duration,
+        "true_segments": [
+            {"start": max(s.start - away, 0.0), "end": s.end - away, "modality": str(s.modality)}
+            for s in clip.segments
+            if s.end > away
+        ],
+        "duration": clip.duration - away,
+        "platform": clip.platform,
+        "scene": clip.scene,
+        "original": clip.original,
+        "proposals": [],
+        "proposal_rule": "",
         **answered,
     }
 
@@ -124,12 +148,18 @@ def read_predictions(path: Path) -> pd.DataFrame:
     except (OSError, pa.ArrowException) as error:
         raise CmdfdError(f"{path}: not a Parquet file: {error}") from error
     version = (table.schema.metadata or {}).get(b"schema_version", b"none").decode()
-    if version != str(PREDICTIONS_SCHEMA_VERSION):
-        raise CmdfdError(f"{path}: schema version {version}, this version reads {PREDICTIONS_SCHEMA_VERSION}")
-    missing = [name for name in schema().names if name not in table.column_names]
+    if version not in map(str, READABLE_PREDICTIONS):
+        known = " and ".join(map(str, READABLE_PREDICTIONS))
+        raise CmdfdError(f"{path}: schema version {version}, this version reads {known}")
+    needed = [name for name in schema().names if version != "1" or name not in SINCE_2]
+    missing = [name for name in needed if name not in table.column_names]
     if missing:
         raise CmdfdError(f"{path}: column {missing[0]!r} is missing")
     rows: list[dict[str, Any]] = table.to_pylist()
+    if version == "1":
+        from benchmarks.proposing import propose
+
+        rows = propose(rows)
     return check_rows(rows, str(path))
 
 
@@ -149,6 +179,18 @@ def check_rows(rows: Sequence[dict[str, Any]], origin: str) -> pd.DataFrame:
             raise CmdfdError(f"{origin}: row {number}: needs either a score or an error")
         if row["score"] is not None and not math.isfinite(row["score"]):
             raise CmdfdError(f"{origin}: row {number}: score is not finite: {row['score']}")
-    frame = pd.DataFrame(list(rows), columns=schema().names)
+    frame = pd.DataFrame([{**SINCE_2, **row} for row in rows], columns=schema().names)
     frame["score"] = frame["score"].astype("float64")
     return frame
+
+
+def completed(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table with the columns that localization and versions need, where it was made without them.
+
+    Args:
+        frame: Rows with at least the columns of detection.
+    """
+    lists = {"times": None, "frame_scores": None, "segments": (), "true_segments": ()}
+    lacking = {name: value for name, value in {**SINCE_2, **lists}.items() if name not in frame.columns}
+    found = frame.assign(**{name: [value] * len(frame) for name, value in lacking.items()})
+    return found if "duration" in found.columns else found.assign(duration=float("nan"))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DEFAULT_TRAIN = ("mini-a/train",)
 DEFAULT_SELECT = ("mini-a/validation",)
 DEFAULT_REPORT = ("mini-a/test", "mini-b/test")
+#: How the clips that no platform has passed on are called, in options and in print.
+ORIGINAL = "original"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +123,30 @@ def limit_components(clips: Sequence[Clip], limit: float | None) -> tuple[Clip, 
     count = max(round(limit * len(names)), 1) if limit < 1 else int(limit)
     kept = set(names[:count])
     return tuple(clip for clip in clips if clip.component in kept)
+
+
+def keep_platforms(parts: Sequence[Selection], names: Sequence[str]) -> tuple[Selection, ...]:
+    """Keep the clips of some platforms.
+
+    Args:
+        parts: Splits to judge on.
+        names: Platforms, `ORIGINAL` for the clips before any; empty keeps everything.
+
+    Raises:
+        CmdfdError: For a platform that none of the splits has, and for a split of which nothing would be left.
+    """
+    if not names:
+        return tuple(parts)
+    known = sorted({clip.platform or ORIGINAL for part in parts for clip in part.clips})
+    for name in names:
+        if name not in known:
+            raise CmdfdError(f"no clip of {', '.join(p.ref.label for p in parts)} is of platform {name!r}: "
+                             f"{nearest(name, known)}")  # fmt: skip
+    kept = [
+        Selection(part.ref, part.data, tuple(clip for clip in part.clips if (clip.platform or ORIGINAL) in names))
+        for part in parts
+    ]
+    empty = next((part.ref.label for part in kept if not part.clips), None)
+    if empty:
+        raise CmdfdError(f"{empty}: no clip is of the platforms {', '.join(names)}; leave it out of --report-on")
+    return tuple(kept)

@@ -6,8 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-RESULT_SCHEMA_VERSION = 1
-PREDICTIONS_SCHEMA_VERSION = 1
+#: 2: localization, platforms and scenes of a task. Files of version 1 are read; they have none of these.
+RESULT_SCHEMA_VERSION = 2
+#: 2: columns platform, scene, original, proposals, proposal_rule. Files of version 1 are read with "" in them.
+PREDICTIONS_SCHEMA_VERSION = 2
+#: Versions that this program reads.
+READABLE_RESULTS = (1, 2)
+READABLE_PREDICTIONS = (1, 2)
 
 Condition = Literal["untrimmed", "trimmed"]
 
@@ -50,6 +55,39 @@ class Threshold(_Record):
     chosen_on: str
 
 
+class Localization(_Record):
+    """Where a detector sees the forgery, against where it is. What is None has its reason in `absent`."""
+
+    frame_auc: dict[str, Estimate] | None = Field(
+        default=None, description='"pooled" and "within_clip", see benchmarks.metrics.localization'
+    )
+    temporal: dict[str, Estimate] | None = Field(default=None, description="see benchmarks.metrics.temporal")
+    pixel: dict[str, Estimate] | None = Field(default=None, description="see benchmarks.metrics.spatial")
+    absent: dict[str, str] = Field(default_factory=dict, description="name of what is None -> why")
+    proposal_rule: str = Field(
+        default="", description="how stretches were made of frame scores; empty for the detector's own stretches"
+    )
+    n_forged: int = Field(default=0, description="clips with forged stretches")
+    n_partial: int = Field(default=0, description="those of them that are unforged somewhere")
+    n_masked: int = Field(default=0, description="clips with a mask that maps were held against")
+    n_without_maps: int = Field(default=0, description="clips that the detector gave no map for, where it gives maps")
+
+
+class VersionResult(_Record):
+    """The clips of one platform, or of one scene layout: its fakes against its reals."""
+
+    name: str = Field(description='platform or layout; "" for originals and for clips without a scene')
+    n_real: int
+    n_fake: int
+    n_failed: int
+    n_components: int
+    metrics: dict[str, Estimate]
+    localization: Localization | None = None
+    gap: Estimate | None = Field(
+        default=None, description="AUC here minus AUC of the originals of the same clips, drawn together"
+    )
+
+
 class TaskResult(_Record):
     """One detector on one split of one set under one condition."""
 
@@ -69,6 +107,11 @@ class TaskResult(_Record):
     shared_kinds: dict[str, Estimate] | None = Field(
         default=None, description="metrics over the kinds that all report sets have in common"
     )
+    localization: Localization | None = Field(default=None, description="None under conditions other than untrimmed")
+    platforms: list[VersionResult] = Field(
+        default_factory=list, description="originals first, then by name; empty where the set has originals only"
+    )
+    scenes: list[VersionResult] = Field(default_factory=list, description="by name; empty where there is no scene")
 
 
 class Comparison(_Record):
@@ -129,4 +172,5 @@ class RunResult(_Record):
     environment: dict[str, Any]
     timing: dict[str, float]
     predictions_sha256: str | None
+    pixels_sha256: str | None = Field(default=None, description="of pixels.parquet; None where no detector gave maps")
     error: str | None = None

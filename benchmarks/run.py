@@ -41,14 +41,26 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("-d", "--detector", default="mds", help="name, name:preset, pkg.mod:Class or file.py:Class")
     what.add_argument("--preset", help="preset of the detector, e.g. mini, fixed, faithful")
     what.add_argument("--detector-args", nargs="*", default=[], metavar="K=V", help="keywords of the detector")
-    what.add_argument("--list", choices=["detectors", "sets"], help="list what there is and stop")
+    what.add_argument("--list", choices=["detectors", "sets", "metrics"], help="list what there is and stop")
     what.add_argument("--predict", nargs="+", metavar="FILE", help="score these files instead of judging on sets")
-    on = p.add_argument_group("on which clips (NAME/SPLIT of an embedded set, or FOLDER[:SPLIT] of a built one)")
+    _add_sets(p.add_argument_group("on which clips (NAME/SPLIT of an embedded set, or FOLDER[:SPLIT] of a built one)"))
+    _add_manner(p.add_argument_group("how"))
+    where = p.add_argument_group("where")
+    where.add_argument("-o", "--output-path", type=Path, default=Path("runs"), help="default: runs")
+    where.add_argument("--cache-dir", type=Path, help="default: $CMDFD_CACHE or the user's cache folder")
+    return p
+
+
+def _add_sets(on: argparse._ArgumentGroup) -> None:
     on.add_argument("--train-on", nargs="+", metavar="SET", help="default: mini-a/train")
     on.add_argument("--select-on", nargs="+", metavar="SET", help="default: mini-a/validation")
     on.add_argument("--report-on", nargs="+", metavar="SET", help="default: mini-a/test mini-b/test")
+    told = "judge on the versions of these platforms only; `original` names the clips before any (default: all)"
+    on.add_argument("--platforms", nargs="+", default=[], metavar="NAME", help=told)
     on.add_argument("--limit", type=float, help="components of every split: a number, or a share below 1")
-    how = p.add_argument_group("how")
+
+
+def _add_manner(how: argparse._ArgumentGroup) -> None:
     how.add_argument("--seed", type=int, default=0, help="seed of training and bootstrap (default 0)")
     how.add_argument("--fit-seeds", type=int, default=1, metavar="N", help="training seeds for the spread (default 1)")
     how.add_argument(
@@ -56,13 +68,11 @@ def parser() -> argparse.ArgumentParser:
         choices=["always", "never", "only-missing", "only-cache"],
         default="only-missing",
     )
+    told = "a plug-in metric beside the usual ones, as often as needed (names: --list metrics)"
+    how.add_argument("--metric", action="append", default=[], metavar="NAME", help=told)
     how.add_argument("--workers", type=int, default=2, help="processes (default 2)")
     how.add_argument("--no-floors", action="store_true", help="leave out random, floor:container and floor:rate")
     how.add_argument("--face-model", type=Path, help="face landmarker model file for newer mediapipe (--predict)")
-    where = p.add_argument_group("where")
-    where.add_argument("-o", "--output-path", type=Path, default=Path("runs"), help="default: runs")
-    where.add_argument("--cache-dir", type=Path, help="default: $CMDFD_CACHE or the user's cache folder")
-    return p
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -117,6 +127,8 @@ def config_of(args: argparse.Namespace) -> RunConfig:
         cache=args.cache_dir,
         workers=args.workers,
         floors=not args.no_floors,
+        platforms=tuple(args.platforms),
+        metrics=tuple(args.metric),
     )
 
 
@@ -143,10 +155,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _list(what: str) -> int:
-    from benchmarks.listing import detectors_table, sets_table
+    from benchmarks.listing import detectors_table, metrics_table, sets_table
     from benchmarks.progress import console
 
-    console().print(detectors_table() if what == "detectors" else sets_table())
+    tables = {"detectors": detectors_table, "sets": sets_table, "metrics": metrics_table}
+    console().print(tables[what]())
     return 0
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.features import FeatureBank, Pool, PreparedClip, prepare, silent_frames
 from benchmarks.fits import FitPlan, Fitted, fit_or_load
-from benchmarks.predicting import Overwrite, PredictionStore, Wanted, predict_all
+from benchmarks.pixels import MapStore
+from benchmarks.predicting import Overwrite, PredictionStore, Wanted, predict_all, unanswered
 from benchmarks.predictions import RowKey, to_row
 from benchmarks.protocol import (
     DEFAULT_REPORT,
@@ -17,6 +18,7 @@ from benchmarks.protocol import (
     DEFAULT_TRAIN,
     Protocol,
     Selection,
+    keep_platforms,
     parse_split,
 )
 from benchmarks.registry import DetectorRef, resolve, spec_of
@@ -50,6 +52,8 @@ class RunConfig:
         cache: Folder of caches, None for the default.
         workers: Processes for building and preparing.
         floors: Whether floors stand beside the detector.
+        platforms: Platforms of the report splits to judge on ("original" for the clips before any); empty for all.
+        metrics: Names of plug-in metrics beside the usual ones.
     """
 
     detector: str
@@ -66,6 +70,8 @@ class RunConfig:
     cache: Path | None = None
     workers: int = 2
     floors: bool = True
+    platforms: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
 
     def resolved(self) -> dict[str, Any]:
         """JSON-able form for `config.resolved.yaml` and `result.json`."""
@@ -82,16 +88,19 @@ class RunConfig:
             "overwrite_strategy": str(self.overwrite),
             "workers": self.workers,
             "floors": self.floors,
+            "platforms": list(self.platforms),
+            "metrics": list(self.metrics),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A fitted detector, its threshold and its rows of the predictions table."""
+    """A fitted detector, its threshold, its rows of the predictions table and what its maps came to."""
 
     fitted: Fitted
     threshold: Threshold | None
     rows: list[dict[str, Any]]
+    pixels: tuple[dict[str, Any], ...] = ()
 
 
 class Runner:
@@ -139,7 +148,7 @@ class Runner:
         protocol = Protocol(
             pick(config.train_on, "train"),
             pick(config.select_on, "validation"),
-            pick(config.report_on, "test") if report else (),
+            keep_platforms(pick(config.report_on, "test"), config.platforms) if report else (),
         )
         protocol.check()
         self._clock("sets", started)
@@ -211,12 +220,12 @@ class Runner:
         """A detector's answers for a split, in the split's order."""
         bank = self.bank(fitted.ref)
         wanted = [Wanted(item, skips.get(item.clip.id, 0)) for item in self.prepared(part).values()]
-        store = PredictionStore(self.root / "predictions", fitted.revision)
+        store, maps = PredictionStore(self.root / "predictions", fitted.revision), self.maps(fitted)
         if self.anew and fitted.revision not in self._renewed:
             self._renewed.add(fitted.revision)
             store.clear()
-        known = store.read()
-        missing = [item for item in wanted if item.key not in known]
+            maps.clear()
+        missing = unanswered(wanted, store.read(), maps)
         if self.config.overwrite is not Overwrite.ONLY_CACHE:
             self._fill(bank, missing, f"features {part.ref.label}")
         started = time.perf_counter()
@@ -228,8 +237,30 @@ class Runner:
                 lambda item: bank.view(fitted.detector, item.prepared, item.skip),
                 self.config.overwrite,
                 bar,
+                maps,
             )
         self._clock("predict", started)
+        return rows
+
+    def maps(self, fitted: Fitted) -> MapStore:
+        """Where the maps of a detector are kept."""
+        return MapStore(self.root / "maps", fitted.revision)
+
+    def pixels(self, fitted: Fitted, protocol: Protocol) -> list[dict[str, Any]]:
+        """Rows of `pixels.parquet` for the untrimmed clips of every report split; none for a detector without maps."""
+        from benchmarks.counting import PixelCounter
+
+        started = time.perf_counter()
+        counter = PixelCounter(self.maps(fitted), PredictionStore(self.root / "pixels", fitted.revision))
+        parts = [(part, list(self.prepared(part).values())) for part in protocol.report]
+        if not counter.any_maps([item for _, items in parts for item in items]):
+            return []
+        rows: list[dict[str, Any]] = []
+        for part, items in parts:
+            key = RowKey(fitted.ref.label, part.data.name, part.ref.split, "untrimmed")
+            with self.reporter.bar(f"pixels {part.ref.label}") as bar:
+                rows += counter.rows(key, items, part.data.mask_of, bar)
+        self._clock("pixels", started)
         return rows
 
     def judge(self, fitted: Fitted, protocol: Protocol, trim: bool) -> Judged:
@@ -244,8 +275,10 @@ class Runner:
             for condition, skips in conditions.items():
                 key = RowKey(fitted.ref.label, part.data.name, part.ref.split, condition)
                 answers = self.answers(fitted, part, skips)
-                rows += [to_row(key, clip, row) for clip, row in zip(clips, answers, strict=True)]
-        return Judged(fitted, threshold, rows)
+                rows += [
+                    to_row(key, clip, row, skips.get(clip.id, 0)) for clip, row in zip(clips, answers, strict=True)
+                ]
+        return Judged(fitted, threshold, rows, tuple(self.pixels(fitted, protocol)))
 
     def threshold(self, fitted: Fitted, protocol: Protocol) -> Threshold | None:
         """Decision threshold of a detector, None where nothing was named to choose it on."""

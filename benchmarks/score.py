@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.assemble import read_result, write_result
+from benchmarks.assemble import PIXELS, read_result, write_result
 from benchmarks.evaluate import compare_sets, evaluate_tasks
+from benchmarks.localize import pixel_table
+from benchmarks.pixels import read_pixels
 from benchmarks.predictions import read_predictions
 from cmdfd.clip import sha256_file
 from cmdfd.errors import CmdfdError
@@ -42,14 +44,32 @@ def rescore(folder: Path, *, accept_changed: bool = False) -> RunResult:
             f"{path}: sha256 {digest[:12]} is not the recorded {str(old.predictions_sha256)[:12]}; "
             "--accept-changed scores them nevertheless"
         )
+    pixels = _pixels(old, folder / PIXELS, accept_changed=accept_changed)
     table = read_predictions(path)
     thresholds = {task.detector: task.threshold for task in old.tasks if task.threshold is not None}
     domains: dict[tuple[str, str], str] = {(task.detector, task.dataset): task.domain for task in old.tasks}
     seed = int(old.config.get("seed", 0))
-    tasks = evaluate_tasks(table, thresholds, domains, seed)
+    extra = [str(name) for name in old.config.get("metrics") or ()]
+    tasks = evaluate_tasks(table, thresholds, domains, seed, pixels=pixel_table(pixels), extra=extra)
     return old.model_copy(
-        update={"tasks": tasks, "comparisons": compare_sets(table, tasks, seed), "predictions_sha256": digest}
+        update={
+            "tasks": tasks,
+            "comparisons": compare_sets(table, tasks, seed),
+            "predictions_sha256": digest,
+            "pixels_sha256": sha256_file(folder / PIXELS) if pixels else None,
+        }
     )
+
+
+def _pixels(old: RunResult, path: Path, *, accept_changed: bool) -> list[dict[str, Any]]:
+    """Rows of `pixels.parquet`; none where the run had no maps."""
+    digest = sha256_file(path) if path.is_file() else None
+    if digest != old.pixels_sha256 and not accept_changed:
+        raise CmdfdError(
+            f"{path}: sha256 {str(digest)[:12]} is not the recorded {str(old.pixels_sha256)[:12]}; "
+            "--accept-changed scores what is there nevertheless"
+        )
+    return read_pixels(path) if digest is not None else []
 
 
 def main(argv: Sequence[str] | None = None) -> int:

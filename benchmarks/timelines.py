@@ -12,7 +12,7 @@ from cmdfd.clip import REAL_KIND
 from cmdfd.errors import MediaError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -26,6 +26,8 @@ Domain = Literal["in", "cross", "unknown"]
 #: Thumbnails on a timeline and points of its sound envelope.
 N_THUMBNAILS = 8
 N_ENVELOPE = 400
+#: Ranked proposals that a timeline keeps.
+MOST_PROPOSALS = 4
 
 
 def envelope(samples: NDArray[np.float32], n: int = N_ENVELOPE) -> NDArray[np.float32]:
@@ -76,8 +78,14 @@ def item_of(
         error=row.get("error"),
         true_segments=list(row.get("true_segments") or []),
         predicted_segments=list(row.get("segments") or []),
+        proposals=_surest(row.get("proposals")),
         duration=len(frames) / view.fps,
     )
+
+
+def _surest(proposals: Sequence[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    given = [] if proposals is None else list(proposals)
+    return sorted(given, key=lambda one: -float(one["confidence"]))[:MOST_PROPOSALS]
 
 
 def pick_rows(table: pd.DataFrame, detector: str, per_set: int = 5) -> list[dict[str, Any]]:
@@ -97,6 +105,12 @@ def pick_rows(table: pd.DataFrame, detector: str, per_set: int = 5) -> list[dict
     return rows
 
 
+def title_of(row: Mapping[str, Any]) -> str:
+    """Name of a clip for people: set, kind and grade, and where it went."""
+    details = [str(row[name]) for name in ("variant", "scene", "platform") if row.get(name)]
+    return f"{row['dataset']}: {row['kind']}" + (f" ({', '.join(details)})" if details else "")
+
+
 def collect(table: pd.DataFrame, protocol: Protocol, tasks: Sequence[TaskResult], detector: str) -> list[TimelineItem]:
     """Timelines of a few clips of every report split.
 
@@ -113,7 +127,6 @@ def collect(table: pd.DataFrame, protocol: Protocol, tasks: Sequence[TaskResult]
     items = []
     for row in pick_rows(table, detector):
         prepared = views[str(row["dataset"]), str(row["id"])]
-        title = f"{row['dataset']}: {row['kind']}" + (f" ({row['variant']})" if row["variant"] else "")
         task = of_detector[str(row["dataset"])]
-        items.append(item_of(prepared.view(), row, task.threshold, title, task.domain))
+        items.append(item_of(prepared.view(), row, task.threshold, title_of(row), task.domain))
     return items

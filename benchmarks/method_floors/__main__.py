@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("set", type=Path, metavar="DIR", help="a built set, or a list in CMDFD's form (.csv; lengths and rates only)")
     add("--split", help="split that is judged (default: test, else the set's last one)")
+    add("--platform", action="append", metavar="NAME", help="only these versions; `original` is before any platform")
     add("--cross-validate", action="store_true", help="leave out what is learnt from the train split")
     add("--repeats", type=int, default=N_REPEATS, metavar="N", help="partitions to cross-validate on (%(default)s)")
     add("--seed", type=int, default=0, metavar="N", help="seed (default: %(default)s)")
@@ -58,7 +59,7 @@ def _report(named: argparse.Namespace) -> FloorsReport:
     if named.set.suffix.lower() == ".csv":
         listed = load_list(named.set)
         return judge_methods(listed, name=named.set.stem, judged="list", n_repeats=named.repeats, seed=named.seed)
-    chosen = load_set(named.set, named.split, cross_validate=named.cross_validate)
+    chosen = load_set(named.set, named.split, cross_validate=named.cross_validate, platforms=named.platform)
     total = len(chosen.judged) + len(chosen.train)
     with Terminal().bar("measure files") as bar:
         judged = measured(chosen.data, chosen.judged, lambda done: bar(done, total))

@@ -39,26 +39,42 @@ class MethodRows:
         labels: 1 = fake, 0 = real.
         kinds: Kind of each clip; what it says of reals is not used.
         components: Connected component over face, voice and sources of each clip.
+        platforms: Platform of each clip, "" for originals; empty where all are.
     """
 
     cues: Sequence[Mapping[str, CueValue]]
     labels: Sequence[int]
     kinds: Sequence[str]
     components: Sequence[str]
+    platforms: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if len({len(self.cues), len(self.labels), len(self.kinds), len(self.components)}) != 1:
-            raise ValueError("cues, labels, kinds and components must be of one length")
+        lengths = {len(self.cues), len(self.labels), len(self.kinds), len(self.components)}
+        if len(lengths | ({len(self.platforms)} if self.platforms else set())) != 1:
+            raise ValueError("cues, labels, kinds, components and platforms must be of one length")
 
     def of(self, kind: str) -> MethodRows:
-        """The reals and the fakes of one kind."""
-        kept = [row for row, label in enumerate(self.labels) if label == 0 or self.kinds[row] == kind]
+        """The reals and the fakes of one kind; of all kinds for ""."""
+        return self._kept([row for row, label in enumerate(self.labels) if label == 0 or kind in ("", self.kinds[row])])
+
+    def on(self, platform: str) -> MethodRows:
+        """The clips of one platform, "" for originals."""
+        names = self.platforms or [""] * len(self.labels)
+        return self._kept([row for row, name in enumerate(names) if name == platform])
+
+    def _kept(self, kept: Sequence[int]) -> MethodRows:
         return MethodRows(
             [self.cues[row] for row in kept],
             [self.labels[row] for row in kept],
             [self.kinds[row] for row in kept],
             [self.components[row] for row in kept],
+            [self.platforms[row] for row in kept] if self.platforms else (),
         )
+
+    @property
+    def platform_names(self) -> list[str]:
+        """Platforms of the clips, originals first."""
+        return sorted(set(self.platforms)) if self.platforms else [""]
 
     @property
     def fake_kinds(self) -> list[str]:
@@ -77,7 +93,7 @@ def judge_methods(
     n_repeats: int = N_REPEATS,
     seed: int = 0,
 ) -> FloorsReport:
-    """Judge every fake kind.
+    """Judge every fake kind; on every platform by itself where there are several, and there all kinds together first.
 
     Args:
         rows: What is judged.
@@ -98,8 +114,15 @@ def judge_methods(
     shared = sorted(set(rows.components) & set(train.components)) if train is not None else []
     if shared:
         raise CmdfdError(f"what is learnt from shares {len(shared)} components with what is judged, e.g. {shared[0]}")
-    teacher = _Teacher(train, train_name, n_repeats)
-    found = [_judge(kind, rows.of(kind), teacher, seed) for kind in rows.fake_kinds]
+    found: list[MethodFloor] = []
+    for platform in rows.platform_names:
+        here = rows.on(platform)
+        if not here.fake_kinds or all(here.labels):
+            raise CmdfdError(f"real and fake cannot be compared on {platform or 'originals'}: one of them is missing")
+        teacher = _Teacher(train.on(platform) if train is not None else None, train_name, n_repeats)
+        together = [""] if rows.platforms and any(rows.platforms) and len(here.fake_kinds) > 1 else []
+        for kind in (*together, *here.fake_kinds):
+            found.append(_judge(kind, here.of(kind), teacher, seed).model_copy(update={"platform": platform}))
     return FloorsReport(name=name, judged=judged, n_unreadable=n_unreadable, seed=seed, methods=tuple(found))
 
 
@@ -113,7 +136,9 @@ class _Teacher:
 
     def of(self, kind: str) -> MethodRows | None:
         """Clips of others for a kind, both classes; None where there are none."""
-        if self.train is None or kind not in self.train.fake_kinds or all(self.train.labels):
+        if self.train is None or not self.train.fake_kinds or all(self.train.labels):
+            return None
+        if kind not in ("", *self.train.fake_kinds):
             return None
         return self.train.of(kind)
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.method_floors.judge import MethodRows
+from benchmarks.protocol import ORIGINAL
 from cmdfd.dataset import Dataset
-from cmdfd.errors import CmdfdError, MediaError
+from cmdfd.errors import CmdfdError, MediaError, nearest
 from cmdfd.splits import Identity, components
 
 if TYPE_CHECKING:
@@ -43,16 +44,19 @@ class Measured:
     n_unreadable: int
 
 
-def load_set(folder: Path, split: str | None, *, cross_validate: bool) -> Chosen:
+def load_set(
+    folder: Path, split: str | None, *, cross_validate: bool, platforms: Sequence[str] | None = None
+) -> Chosen:
     """Choose the clips of a built set.
 
     Args:
         folder: The set.
         split: What is judged; test, or else the last one, if None.
         cross_validate: Learn nothing from the train split.
+        platforms: Platforms to keep, "original" for the clips before any; all if None.
 
     Raises:
-        CmdfdError: If there is no such set or split, or it has no labels.
+        CmdfdError: If there is no such set, split or platform, or it has no labels.
     """
     data = Dataset.open(folder)
     if not data.splits:
@@ -61,12 +65,22 @@ def load_set(folder: Path, split: str | None, *, cross_validate: bool) -> Chosen
     judged = _labelled(data.clips(chosen))
     if not judged:
         raise CmdfdError(f"{data.name}/{chosen}: no labelled clips; their labels are withheld")
+    if platforms is not None:
+        judged = _on_platforms(judged, platforms, f"{data.name}/{chosen}")
     teaches = chosen != "train" and "train" in data.splits and not cross_validate
     return Chosen(data, chosen, judged, _labelled(data.clips("train")) if teaches else ())
 
 
 def _labelled(clips: Sequence[Clip]) -> tuple[Clip, ...]:
     return tuple(clip for clip in clips if clip.labels.label is not None)
+
+
+def _on_platforms(clips: Sequence[Clip], platforms: Sequence[str], where: str) -> tuple[Clip, ...]:
+    known = sorted({clip.platform or ORIGINAL for clip in clips})
+    for name in platforms:
+        if name not in known:
+            raise CmdfdError(f"{where} has no clips of platform {name!r}: {nearest(name, known)}")
+    return tuple(clip for clip in clips if (clip.platform or ORIGINAL) in platforms)
 
 
 def measured(data: Dataset, clips: Sequence[Clip], progress: Callable[[int], None]) -> Measured:
@@ -93,6 +107,7 @@ def measured(data: Dataset, clips: Sequence[Clip], progress: Callable[[int], Non
         [int(clip.labels.label or 0) for clip in clips],
         [clip.kind for clip in clips],
         [clip.component for clip in clips],
+        [clip.platform for clip in clips] if any(clip.platform for clip in clips) else (),
     )
     return Measured(rows, unreadable)
 

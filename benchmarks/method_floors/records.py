@@ -61,7 +61,8 @@ class MethodFloor(_Record):
     """One fake kind against the reals.
 
     Args:
-        kind: Its name.
+        kind: Its name; "" for all kinds together, which stands first where the set has platforms.
+        platform: The platform whose versions are compared, fakes with reals; "" for originals.
         n_real: Real clips, those that passed a generator's steps without forging among them.
         n_fake: Fake clips.
         n_components: Components.
@@ -93,6 +94,7 @@ class MethodFloor(_Record):
     strongest: StrongestCue | None
     reason: str
     verdict: Verdict
+    platform: str = ""
 
 
 class FloorsReport(_Record):
@@ -104,10 +106,10 @@ class FloorsReport(_Record):
         judged: Split, or "all".
         n_unreadable: Clips whose file cannot be read; they count as clips of which nothing can be measured.
         seed: Seed.
-        methods: One for each kind.
+        methods: One for each kind, and for each platform where there are several; originals first.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     name: str
     judged: str
     n_unreadable: int

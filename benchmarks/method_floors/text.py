@@ -40,13 +40,19 @@ def print_report(report: FloorsReport, to: Console | None = None) -> None:
     extra = [f"from {clean(', '.join(taught))}"] if taught else []
     for index, head in enumerate(("kind", "real+fake", "comp.", "floor:container", *extra, "A-V gap", "verdict")):
         table.add_column(escape(head), justify="right" if index in (1, 2) else "left", no_wrap=index > 0)
+    versions = list(dict.fromkeys(method.platform for method in report.methods))
+    before: str | None = "" if versions == [""] else None
     for method in report.methods:
+        if method.platform != before:
+            before = method.platform
+            table.add_section()
+            table.add_row(f"[bold]{escape(clean(method.platform or 'original'))}[/]")
         style = _STYLES.get(method.verdict, "")
         verdict = f"[{style}]{method.verdict}[/]" if style else method.verdict
         sizes = (f"{method.n_real}+{method.n_fake}", str(method.n_components))
         others = [_shown(method.held_out) if method.held_out else "–"] if taught else []
         gap = _shown(method.gap) + _direction(method)
-        table.add_row(escape(clean(method.kind)), *sizes, _shown(method.floor), *others, gap, verdict)
+        table.add_row(escape(clean(method.kind or "all kinds")), *sizes, _shown(method.floor), *others, gap, verdict)
     out.print(table)
     for line in _lines(report):
         out.print(escape(line), highlight=False)
@@ -66,6 +72,11 @@ def _direction(method: MethodFloor) -> str:
     return f"\n{method.gap_real:g} / {method.gap_fake:g} ms{p}"
 
 
+def _name(method: MethodFloor) -> str:
+    where = f" on {clean(method.platform)}" if method.platform else ""
+    return f"{clean(method.kind or 'all kinds')}{where}"
+
+
 def _lines(report: FloorsReport) -> list[str]:
     taught = sorted({method.learnt_from for method in report.methods} - {""})
     lines = ["floor:container is cross-validated by component; a fake is compared only with reals of its fold."]
@@ -75,7 +86,7 @@ def _lines(report: FloorsReport) -> list[str]:
     if report.n_unreadable:
         lines.append(f"Files that cannot be read: {report.n_unreadable}; they count as clips without any cue.")
     lines += [
-        f"{clean(method.kind)}: strongest single cue {method.strongest.cue}, AUC {number(method.strongest.auc)}."
+        f"{_name(method)}: strongest single cue {method.strongest.cue}, AUC {number(method.strongest.auc)}."
         for method in report.methods
         if method.strongest is not None and method.verdict not in ("at chance", "not testable")
     ]

@@ -121,6 +121,12 @@ class Reading:
         found = {task.condition for task in self.result.tasks}
         return "untrimmed" if "untrimmed" in found or not found else next(iter(sorted(found)))
 
+    @property
+    def extra(self) -> list[str]:
+        """Names of plug-in metrics, as they were asked for."""
+        usual = {name for name, _, _ in METRICS}
+        return list(dict.fromkeys(name for task in self.result.tasks for name in task.pooled if name not in usual))
+
     def task(self, detector: str, key: SetKey, condition: str | None = None) -> TaskResult | None:
         """One task, or None where it was not run."""
         return self._tasks.get((detector, key.dataset, key.split, condition or self.condition))

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from benchmarks.report import figures, notes, ran, tables
 from benchmarks.report.headline import cards, headline
+from benchmarks.report.marks import MarkedItem, mark_figures
 from benchmarks.report.paired import auc_gap, scores_of
 from benchmarks.report.reading import MARGIN_FLOOR, NAME_LENGTH, Reading, SetKey
 from benchmarks.report.timeline import TimelineItem, write_timeline
+from benchmarks.report.versions import platform_section
+from benchmarks.report.where import where_section
 from cmdfd.report.blocks import Block, Code, Figure, Grid, Heading, Page, Paragraph, Section, Text
 from cmdfd.report.page import render_page
 from cmdfd.report.text import clean, listing, plural, shorten
@@ -22,10 +25,16 @@ if TYPE_CHECKING:
 
     from benchmarks.results import Estimate, RunResult
 
-__all__ = ["TimelineItem", "write_report", "write_timeline"]
+__all__ = ["MarkedItem", "TimelineItem", "write_report", "write_timeline"]
 
 
-def write_report(result: RunResult, predictions: pd.DataFrame, timelines: Sequence[TimelineItem], path: Path) -> None:
+def write_report(
+    result: RunResult,
+    predictions: pd.DataFrame,
+    timelines: Sequence[TimelineItem],
+    path: Path,
+    marks: Sequence[MarkedItem] = (),
+) -> None:
     """Write the report of a run as one HTML file without scripts and without a network.
 
     Names from sets, detectors and errors are treated as hostile text throughout.
@@ -36,8 +45,9 @@ def write_report(result: RunResult, predictions: pd.DataFrame, timelines: Sequen
             are computed from it.
         timelines: A few clips, drawn in this order; at most `figures.MOST_TIMELINES` of them.
         path: File to write; its folder is made, and the file appears whole or not at all.
+        marks: A few clips with the detector's maps.
     """
-    text = render_page(report_page(result, predictions, timelines, folder=path.parent.name))
+    text = render_page(report_page(result, predictions, timelines, folder=path.parent.name, marks=marks))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     temporary.write_text(text, encoding="utf-8")
@@ -56,7 +66,11 @@ class _Run:
 
 
 def report_page(
-    result: RunResult, predictions: pd.DataFrame, timelines: Sequence[TimelineItem], folder: str | None = None
+    result: RunResult,
+    predictions: pd.DataFrame,
+    timelines: Sequence[TimelineItem],
+    folder: str | None = None,
+    marks: Sequence[MarkedItem] = (),
 ) -> Page:
     """Lay the report out.
 
@@ -65,6 +79,7 @@ def report_page(
         predictions: The table of the run.
         timelines: A few clips.
         folder: Name of the run directory for the commands, or None.
+        marks: A few clips with maps.
     """
     reading = Reading(result)
     run = _computed(reading, predictions)
@@ -77,6 +92,8 @@ def report_page(
         *_silence_section(run),
         *_cross_section(run),
         *_kinds_section(run),
+        *platform_section(run.reading),
+        *where_section(run.reading, mark_figures(marks)),
         *_score_section(run),
         *_timeline_section(timelines),
         _notes_section(run),

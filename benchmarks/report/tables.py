@@ -38,6 +38,7 @@ def main_table(reading: Reading, margins: Margins) -> Table:
     columns = (
         Column("Detector"),
         *(Column(label, explanation) for _, label, explanation in METRICS),
+        *(Column(shorten(name, 40), "plug-in metric") for name in reading.extra),
         Column("Margin", f"AUC over {MARGIN_FLOOR}"),
     )
     return Table(
@@ -63,6 +64,9 @@ def _main_group(reading: Reading, key: SetKey, scope: Scope, margins: Margins) -
         what = f"only the {plural(len(reading.shared()), 'kind')} that all sets share"
     else:
         what = f"{plural(len(kinds), 'kind')}, {first.n_real} real, {first.n_fake} fake ({percent(first.base_rate)})"
+    versions = [row.name for row in first.platforms]
+    if len(versions) > 1:
+        what += f"; originals and their versions of {plural(len(versions) - 1, 'platform')} together"
     return RowGroup(tuple(rows), key.label, f"{_DOMAINS[first.domain]}; {what}")
 
 
@@ -70,6 +74,7 @@ def _main_row(detector: str, task: TaskResult, scope: Scope, margin: Estimate | 
     values = task.pooled if scope == "all" else task.shared_kinds or {}
     floor = detector in reading.floors
     cells: list[Cell] = [value_of(values.get(name), bar=name == "auc") for name, _, _ in METRICS]
+    cells += [value_of(values.get(name)) for name in reading.extra]
     if margin is None:
         cells.append(Text("", tone="muted"))
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.report.ran import next_commands
 from benchmarks.report.reading import Reading, words_of
+from benchmarks.report.where import judged
 from cmdfd.report.text import clean, number, plural, shorten
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def _lines(reading: Reading, width: int) -> list[RenderableType]:
         return [_text("the run judged no detector", "yellow")]
     lines: list[RenderableType] = [_table(reading, key, width) for key in reading.sets]
     lines.append(_text("95 % intervals over components; floors stand beneath the detector", "dim"))
+    lines += [_text(sentence) for sentence in _places(reading)]
     doubts = dict.fromkeys(
         clean(estimate.unreliable)
         for task in result.tasks
@@ -99,6 +101,24 @@ def _lines(reading: Reading, width: int) -> list[RenderableType]:
         if item.detector in reading.mains
     ]
     lines += [_text(sentence) for sentence in _spread(result)]
+    return lines
+
+
+def _places(reading: Reading) -> list[str]:
+    """How well each detector finds where a clip is forged, in one line for each set; nothing where it is not judged."""
+    lines = []
+    for row in judged(reading):
+        if row.detector not in reading.mains:
+            continue
+        found = row.found
+        told = (
+            ("frame AUC within clips", (found.frame_auc or {}).get("within_clip")),
+            ("stretches (challenge score)", (found.temporal or {}).get("score")),
+            ("pixel F1", (found.pixel or {}).get("pixel_f1@0.5")),
+        )
+        words = [f"{name} {words_of(value)}" for name, value in told if value is not None and value.value is not None]
+        if words:
+            lines.append(f"where, {shorten(row.detector, 28)} on {shorten(row.key.label, 34)}: {', '.join(words)}")
     return lines
 
 

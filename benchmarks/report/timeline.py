@@ -41,6 +41,7 @@ class TimelineItem:
         score: Score of the clip, None where it could not be scored.
         error: Why there is no score.
         domain: Whether the clip is of a set that the detector was trained on; for files from outside "unknown".
+        proposals: The same, surest first, made of the scores for a detector that names no stretches by itself.
         threshold_origin: What the threshold was chosen on, e.g. "mini-a/validation".
     """
 
@@ -61,6 +62,7 @@ class TimelineItem:
     error: str | None = None
     domain: Literal["in", "cross", "unknown"] = "unknown"
     threshold_origin: str = ""
+    proposals: Sequence[Mapping[str, Any]] = ()
 
     @property
     def clip_score(self) -> float | None:
@@ -113,6 +115,9 @@ def timeline_of(item: TimelineItem, *, words: bool) -> Timeline:
         threshold=item.limit,
         truth=[_span(segment) for segment in item.true_segments] if item.kind else None,
         found=[_span(segment) for segment in item.predicted_segments],
+        ranked=[
+            Span(float(one["start"]), float(one["end"]), plain(float(one["confidence"]))) for one in item.proposals
+        ],
         headline=verdict(item) if words else "",
         subtitle=_subtitle(item) if words else "",
         notes=caveats(item) if words else (),
@@ -175,6 +180,8 @@ def caveats(item: TimelineItem) -> list[str]:
     found = ["Higher scores mean more fake."]
     if item.predicted_segments:
         found[0] += " Shaded: stretches that the detector calls forged."
+    if item.proposals:
+        found[0] += " Proposals: stretches made of the scores by one rule, since the detector names none; surest first."
     if item.limit is not None:
         origin = (
             f" on {clean(item.threshold_origin)}" if item.threshold_origin else " on validation clips of its own set"
@@ -199,6 +206,9 @@ def alt_text(item: TimelineItem) -> str:
     if item.kind:
         spans = [f"{float(s['start']):.1f} to {float(s['end']):.1f} s" for s in item.true_segments]
         parts.append(f"Forged in truth: {listing(spans, 4) or 'nothing'}.")
+    if item.proposals:
+        first = item.proposals[0]
+        parts.append(f"Surest proposal: {float(first['start']):.1f} to {float(first['end']):.1f} s.")
     finite = np.asarray(item.frame_scores, np.float64)
     finite = finite[np.isfinite(finite)]
     if finite.size:

@@ -89,6 +89,46 @@ BROKEN = {
     ),
 }
 
+MAPS = """
+
+import itertools
+from benchmarks.detector import PixelMaps
+TURN = itertools.count()
+
+
+class Mapper(Hiss):
+    def predict(self, views):
+        for view, p in ((view, next(super(Mapper, self).predict([view]))) for view in views):
+            yield p if p.error else Prediction(p.id, p.score, masks=self.maps(view))
+
+    def maps(self, view):
+        n = len(view.frames())
+        return PixelMaps(np.arange(n) / view.fps, np.full((n, 7, 7), 9, np.uint8))
+"""
+BROKEN_MAPS = {
+    "has maps from 0.00 to 9.00 s": "return PixelMaps(np.array([0.0, 9.0]), np.zeros((2, 7, 7), np.uint8))",
+    "must be finite and rise": "return PixelMaps(np.array([1.0, 0.5]), np.zeros((2, 7, 7), np.uint8))",
+    "maps of 14 x 7 have not the shape": "return PixelMaps(np.array([0.5]), np.zeros((1, 7, 14), np.uint8))",
+    "gets other maps": "return PixelMaps(np.array([0.5]), np.full((1, 7, 7), next(TURN) % 200, np.uint8))",
+    "has a score and no maps": "return super().maps(view) if view.id.endswith('0') else None",
+}
+
+
+def test_maps_are_tried(tmp_path: Path) -> None:
+    path = tmp_path / "mapper.py"
+    path.write_text(HONEST + MAPS)
+    found = {result.name: result for result in check_detector(f"{path}:Mapper")}
+    assert found["maps fit the clip"].status == "ok" and "clips with maps" in found["maps fit the clip"].detail
+
+
+@pytest.mark.parametrize("reason", sorted(BROKEN_MAPS))
+def test_broken_maps_are_caught(tmp_path: Path, reason: str) -> None:
+    path = tmp_path / "broken_maps.py"
+    broken = f"class Broken(Mapper):\n    def maps(self, view):\n        {BROKEN_MAPS[reason]}\n"
+    path.write_text(HONEST + MAPS + "\n\n" + broken)
+    found = {result.name: result for result in check_detector(f"{path}:Broken")}
+    assert found["maps fit the clip"].status == "failed" and reason in found["maps fit the clip"].detail
+
 
 def test_honest_detector_keeps_every_promise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "hiss.py"

@@ -25,6 +25,9 @@ _RIGHT = 16.0
 _GAP = 8.0
 _WAVE = 46.0
 _BAND = 24.0
+#: Height of one ranked proposal, and how many are shown: more would hide that the first ones count most.
+_LANE = 13.0
+_MOST_RANKED = 4
 _SCORE = 132.0
 _NO_SCORE = 44.0
 _AXIS = 38.0
@@ -73,6 +76,8 @@ class Timeline:
         threshold: Decision threshold, or None where none is known.
         truth: Forged stretches; empty where nothing is forged, None where nobody knows.
         found: Stretches that the detector calls forged.
+        ranked: Proposals made of its scores, the surest first, where it calls none by itself; they may overlap, and
+            each has a thin line of its own.
         headline: One sentence above the picture.
         subtitle: Smaller line below it.
         notes: Small print below the picture.
@@ -86,6 +91,7 @@ class Timeline:
     threshold: float | None = None
     truth: Sequence[Span] | None = None
     found: Sequence[Span] = ()
+    ranked: Sequence[Span] = ()
     headline: str = ""
     subtitle: str = ""
     notes: Sequence[str] = ()
@@ -136,7 +142,9 @@ def _draw(timeline: Timeline, width: int, ink: Palette, photographs: dict[str, N
     below = [line for note in timeline.notes for line in _lines(note, 158)] if words else []
     head = (len(above) * 22 + (20 if timeline.subtitle else 0) + 22) if words else 2.0
     curve = _SCORE if np.isfinite(timeline.scores).any() else _NO_SCORE
-    rows = strip + _WAVE + _BAND * (1 + (timeline.truth is not None)) + curve
+    lanes = min(len(timeline.ranked), _MOST_RANKED)
+    named = max(_BAND, _LANE * lanes)
+    rows = strip + _WAVE + _BAND * (timeline.truth is not None) + named + curve
     gaps = _GAP * (3 + (timeline.truth is not None) + bool(shown))
     height = head + rows + gaps + _AXIS + (len(below) * 15 + 12 if below else 0)
     figure = new_figure(width, height)
@@ -150,7 +158,10 @@ def _draw(timeline: Timeline, width: int, ink: Palette, photographs: dict[str, N
     if timeline.truth is not None:
         _band(stack.add(_BAND), "Truth", timeline.truth, timeline.duration, ink, empty="nothing is forged")
     nothing = "no stretch is called forged" if len(timeline.times) else "this detector names no stretches"
-    _band(stack.add(_BAND), "Detector", timeline.found, timeline.duration, ink, empty=nothing, hatch="////")
+    if lanes:
+        _lanes(stack.add(named), timeline.ranked[:lanes], timeline.duration, ink)
+    else:
+        _band(stack.add(_BAND), "Detector", timeline.found, timeline.duration, ink, empty=nothing, hatch="////")
     _scores(stack.add(curve), timeline, ink)
     return figure
 
@@ -298,6 +309,30 @@ def _band(
     if not kept:
         axes.text(duration / 2, 0.48, empty, ha="center", va="center", fontsize=SMALL, color=ink.muted)
     _title(axes, name, ink)
+
+
+def _lanes(axes: Axes, spans: Sequence[Span], duration: float, ink: Palette) -> None:
+    """The surest proposals under one another, paler with every rank."""
+    _bare(axes, duration)
+    axes.set_ylim(len(spans), 0)
+    for rank, span in enumerate(spans):
+        axes.axhspan(rank + 0.14, rank + 0.86, color=ink.line, alpha=0.35, linewidth=0)
+        for kept in _inside([span], duration):
+            axes.fill_between(
+                [kept.start, kept.end], rank + 0.14, rank + 0.86, color=ink.fake, alpha=0.75 / (1 + 0.6 * rank),
+                linewidth=0,
+            )  # fmt: skip
+            width = axes.get_window_extent().width * (kept.end - kept.start) / duration
+            inside = width > 60 or kept.end > 0.9 * duration
+            axes.annotate(
+                kept.label, (kept.end, rank + 0.52), xytext=(-4 if inside else 4, 0), textcoords="offset points",
+                ha="right" if inside else "left", va="center", fontsize=SMALL - 2, color=ink.ink,
+            )  # fmt: skip
+        axes.annotate(
+            f"{rank + 1}", (0, rank + 0.5), xycoords=("axes fraction", "data"), xytext=(-4, 0),
+            textcoords="offset points", ha="right", va="center", fontsize=SMALL - 2, color=ink.muted,
+        )  # fmt: skip
+    _title(axes, "Proposals", ink, "surest first")
 
 
 def _scores(axes: Axes, timeline: Timeline, ink: Palette) -> None:

@@ -1,0 +1,103 @@
+"""Comparing stored maps with masks, clip by clip, each comparison kept so that a second run need not decode a mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.code_version import code_version
+from benchmarks.pixels import MapStore, pixel_row
+from benchmarks.predicting import PredictionStore, Wanted
+from cmdfd.clip import content_id, sha256_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from benchmarks.detector import PixelMaps
+    from benchmarks.features import PreparedClip
+    from benchmarks.predictions import RowKey
+    from benchmarks.progress import Bar
+    from cmdfd.clip import Clip
+
+#: Columns of a row that say whose it is; the rest are the counts.
+_WHOSE = ("detector", "dataset", "split", "condition", "id")
+
+
+@dataclass(frozen=True, slots=True)
+class PixelCounter:
+    """Counts the pixels of one fitted detector.
+
+    Args:
+        maps: Its maps.
+        store: Counts so far.
+    """
+
+    maps: MapStore
+    store: PredictionStore
+
+    def any_maps(self, items: Sequence[PreparedClip]) -> bool:
+        """Whether the detector gave a map for any of these clips; cheap for detectors that give none."""
+        return (self.maps.folder / self.maps.revision).is_dir() and any(
+            Wanted(item, 0).key in self.maps for item in items
+        )
+
+    def rows(
+        self, key: RowKey, items: Sequence[PreparedClip], mask_of: Callable[[Clip], Path | None], bar: Bar
+    ) -> list[dict[str, Any]]:
+        """Rows of `pixels.parquet`; a clip without maps counts as the worst maps there are.
+
+        Args:
+            key: Where they belong.
+            items: Clips of a split.
+            mask_of: Gives the mask file of a clip.
+            bar: Told how far it is.
+
+        Raises:
+            CmdfdError: Where a mask cannot be read or does not fit its clip.
+        """
+        known = self.store.read()
+        code = code_version("benchmarks.metrics.spatial_counts", "benchmarks.pixels", "cmdfd.media.masks")
+        whose = dict(zip(_WHOSE, (key.detector, key.dataset, key.split, key.condition), strict=False))
+        found = []
+        for done, item in enumerate(items, start=1):
+            mask = mask_of(item.clip)
+            digest = sha256_file(mask) if mask is not None and mask.is_file() else str(mask is not None)
+            address = Wanted(item, 0).key
+            there = address in self.maps
+            name = content_id(address, digest, there, str(item.clip.labels), code, length=40)
+            if name not in known:
+                row = pixel_row(key, item.clip, mask, self.maps.get(address) if there else None)
+                known[name] = {column: _plain(value) for column, value in row.items() if column not in _WHOSE}
+                self.store.append(name, known[name])
+            found.append({**whose, "id": item.clip.id, **known[name]})
+            bar(done, len(items))
+        return found
+
+
+def _plain(value: Any) -> Any:
+    """A count as JSON takes it."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def on_frames(maps: PixelMaps, n_frames: int, fps: float) -> NDArray[np.uint8]:
+    """Maps on the frames of their clip, paired by the metrics' own rule; blank where none reaches.
+
+    Args:
+        maps: What a detector said.
+        n_frames: Frames of the clip.
+        fps: Their rate.
+
+    Returns:
+        [n_frames, h, w] of the maps' size.
+    """
+    from benchmarks.metrics.spatial_counts import nearest_maps
+
+    chosen = nearest_maps(np.arange(n_frames) / fps, maps.times)
+    found = maps.maps[np.maximum(chosen, 0)].copy()
+    found[chosen < 0] = 0
+    return found

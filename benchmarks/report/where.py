@@ -1,0 +1,190 @@
+"""The section "Where the forgery is": stretches of time and regions of the picture, metric by metric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.report.reading import NAME_LENGTH, Reading, value_of
+from cmdfd.report.blocks import Block, Cell, Column, Paragraph, Row, RowGroup, Section, Table, Text
+from cmdfd.report.text import clean, plural, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchmarks.report.reading import SetKey
+    from benchmarks.results import Estimate, Localization
+    from cmdfd.report.blocks import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A metric as the report names it.
+
+    Args:
+        key: In the result.
+        label: In print.
+        meaning: A few words for who does not know it.
+    """
+
+    key: str
+    label: str
+    meaning: str
+
+
+FRAMES = (
+    Named("within_clip", "Frame AUC within clips", "can it tell when, inside a forged clip? chance .5"),
+    Named(
+        "pooled", "Frame AUC over all clips", "moments of all clips together; knowing which clips are fake helps too"
+    ),
+)
+STRETCHES = (
+    Named("score", "Challenge score", "1/8 of the sum of the four AP + 1/10 of the sum of the five AR; at best 1"),
+    Named("ap@0.5", "AP @ IoU .5", "precision of the ranked stretches; one counts where it overlaps by half"),
+    Named("ap@0.75", "AP @ IoU .75", "three quarters of overlap asked for"),
+    Named("ap@0.9", "AP @ IoU .9", "nine tenths"),
+    Named("ap@0.95", "AP @ IoU .95", "nearly exact ends"),
+    Named("ar@50", "AR @ 50", "share of the forged stretches found among the 50 surest of a clip"),
+    Named("ar@30", "AR @ 30", "among 30"),
+    Named("ar@20", "AR @ 20", "among 20"),
+    Named("ar@10", "AR @ 10", "among 10"),
+    Named("ar@5", "AR @ 5", "among 5"),
+    Named("ar@an=10", "AR @ AN 10", "with 10 stretches a clip on average, shared out in proportion"),
+)
+PIXELS = (
+    Named("pixel_auc", "Pixel AUC within clips", "can it tell which pixels, inside a forged clip? chance .5"),
+    Named("patch_auc", "Patch AUC within clips", "the same for squares of 16 pixels"),
+    Named("pixel_auc_pooled", "Pixel AUC over all clips", "pixels of all clips together"),
+    Named("pixel_f1@0.5", "Pixel F1", "overlap of called and forged pixels, called from .5 on; frames with forgery"),
+    Named("pixel_iou@0.5", "Pixel IoU", "the same as overlap over union"),
+    Named("pixel_best_f1", "Best pixel F1", "at the threshold that suits these clips best: a ceiling"),
+    Named("false_positive_area", "False alarm area", "share of unforged clips' pixels called forged; lower is better"),
+)
+
+_TIME_NOTE = (
+    "Overlap (IoU) counts from the threshold on (>=); the surest stretch chooses first, and AP counts each true one "
+    "once; precision is interpolated at all points; AR is the mean over IoU .5 to .95 in steps of .05. Unforged clips "
+    "count: their stretches are false alarms. A clip that failed has no stretches. A moment is forged where the centre "
+    "of its unit lies in a forged stretch, start included, end not."
+)
+_PIXEL_NOTE = (
+    "A pixel is forged where its mask is above 10 of 255 and called forged from 128 of 255 on. F1 and IoU are taken in "
+    "each frame that has forged pixels, then averaged over frames and over clips; frames without have neither and are "
+    "judged by the false alarm area. Ties count half. A clip without maps counts as the worst maps there are; a fake "
+    "whose mask is unknown is left out."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A detector on a set, with what is known of where it looks."""
+
+    detector: str
+    key: SetKey
+    found: Localization
+
+
+def judged(reading: Reading) -> list[Judged]:
+    """Detectors and sets that have anything to show, floors last."""
+    rows = []
+    for detector in (*reading.mains, *reading.floors):
+        for key in reading.sets:
+            task = reading.task(detector, key)
+            found = task.localization if task is not None else None
+            if found is not None and (found.frame_auc or found.temporal or found.pixel):
+                rows.append(Judged(detector, key, found))
+    return rows
+
+
+def where_section(reading: Reading, pictures: Sequence[Figure]) -> list[Section]:
+    """The section, or nothing where no set has stretches or masks, or no detector tells where it looks.
+
+    Args:
+        reading: The result.
+        pictures: Masks over frames.
+    """
+    rows = judged(reading)
+    if not rows:
+        return []
+    blocks: list[Block] = [Paragraph((_words(rows),))]
+    times = [row for row in rows if row.found.frame_auc or row.found.temporal]
+    if times:
+        blocks.append(_time_table(times, reading))
+    maps = [row for row in rows if row.found.pixel]
+    if maps:
+        caption = "Which pixels are forged: each value with its 95 % interval over components."
+        groups = [_group("", PIXELS, [row.found.pixel for row in maps])]
+        blocks.append(_table(caption, "Pixels", maps, groups, _PIXEL_NOTE, reading))
+    blocks += _missing(reading)
+    if pictures:
+        words = (
+            "A few clips with their maps, each with the median score of its kind. The blue line goes round what is "
+            "forged in truth; red is what the detector marks, the stronger the surer."
+        )
+        blocks += [Paragraph((words,)), *pictures]
+    return [Section("where", "Where the forgery is", tuple(blocks))]
+
+
+def _words(rows: Sequence[Judged]) -> str:
+    """What there is to find."""
+    sentences = ["Finding out where a clip is forged is harder than finding out whether."]
+    for key in dict.fromkeys(row.key for row in rows):
+        found = next(row.found for row in rows if row.key == key)
+        there = f"On {key.label}, {plural(found.n_forged, 'clip has', 'clips have')} forged stretches"
+        if found.n_partial:
+            there += f", and {found.n_partial} of them {'is' if found.n_partial == 1 else 'are'} unforged elsewhere"
+        else:
+            there += ", all from beginning to end, so that finding when asks no more than finding whether"
+        masked = max(row.found.n_masked for row in rows if row.key == key)
+        sentences.append(there + (f"; {plural(masked, 'clip has a mask', 'clips have masks')}." if masked else "."))
+    made = sorted({clean(row.detector) for row in rows if row.found.proposal_rule and row.found.temporal})
+    if made:
+        sentences.append(
+            f"{', '.join(made)} names no stretches by itself: they are made of its scores over time, by one rule for "
+            "all such detectors."
+        )
+    return " ".join(sentences)
+
+
+def _missing(reading: Reading) -> list[Block]:
+    """What a detector that is no floor does not tell, in one line each."""
+    lines: dict[str, list[str]] = {}
+    for row in judged(reading):
+        if row.detector in reading.mains:
+            for name, why in row.found.absent.items():
+                what = {"frame_auc": "moments", "temporal": "stretches", "pixel": "pixels"}.get(name, name)
+                lines.setdefault(
+                    f"{shorten(row.detector, NAME_LENGTH)} is not judged on {what}: {clean(why)}", []
+                ).append(row.key.label)
+    return [Paragraph((f"{words} ({', '.join(keys)}).",), "muted") for words, keys in lines.items()]
+
+
+def _time_table(rows: Sequence[Judged], reading: Reading) -> Table:
+    caption = "When the forgery happens: each value with its 95 % interval over components."
+    groups = []
+    if any(row.found.frame_auc for row in rows):
+        groups.append(_group("Scores over time", FRAMES, [row.found.frame_auc for row in rows]))
+    if any(row.found.temporal for row in rows):
+        groups.append(_group("Stretches", STRETCHES, [row.found.temporal for row in rows]))
+    return _table(caption, "Time", rows, groups, _TIME_NOTE, reading)
+
+
+def _table(
+    caption: str, head: str, rows: Sequence[Judged], groups: Sequence[RowGroup], note: str, reading: Reading
+) -> Table:
+    columns = [
+        Column(shorten(row.detector, 40), row.key.label + (" (floor)" if row.detector in reading.floors else ""))
+        for row in rows
+    ]
+    return Table(caption, (Column(head), *columns), tuple(groups), note)
+
+
+def _group(header: str, names: Sequence[Named], found: Sequence[Mapping[str, Estimate] | None]) -> RowGroup:
+    rows = []
+    for named in names:
+        if any(named.key in (values or {}) for values in found):
+            cells: list[Cell] = [
+                Text("–", tone="muted") if values is None else value_of(values.get(named.key)) for values in found
+            ]
+            rows.append(Row(named.label, tuple(cells), "", named.meaning))
+    return RowGroup(tuple(rows), header)
