@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from cmdfd.dataset import Dataset
 from cmdfd.errors import CmdfdError
 from cmdfd.work import EXECUTORS
-from generators.builder import build, resolve_recipe
+from generators.builder import build
 from generators.export import EXPORTS, export_beside
 from generators.options import DEFAULT_TIMEOUT, BuildOptions, BuildReport, Progress, silent
+from generators.resolve import resolve_recipe
 from generators.show import STEPS, show_plan, show_report, table, write_plan
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cmdfd.errors import CmdfdError
-from generators.builder import resolve_recipe
+from generators.resolve import resolve_recipe
 from generators.plan import make_plan
 from generators.recipe import RecipeError, builtin_recipes, load_recipe, parse_recipe
 from generators.registry import resolve_params
