@@ -40,6 +40,7 @@ GENERATORS = Registry(
         "splice/face": "generators.splice.face:FaceSplice",
         "splice/mouth": "generators.splice.mouth:MouthSplice",
         "splice/object": "generators.splice.object:ObjectSplice",
+        "splice/region": "generators.splice.region:RegionSplice",
         "splice/remove": "generators.splice.remove:Removal",
         "splice/copy_move": "generators.splice.copy_move:CopyMove",
         "splice/temporal": "generators.splice.temporal:TemporalSplice",

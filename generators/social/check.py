@@ -177,8 +177,10 @@ def _picture(profile: Profile, reading: Reading, video: VideoFacts) -> Iterator[
     names = _PROFILES[wanted.profile]
     yield from _unless(video.profile in names, "profile", video.profile, names[-1])
     rate = _rate_of(video)
-    level = _level(profile, video, rate)
-    yield from _unless(reading.level == level, "level", reading.level, level)
+    levels = _levels(profile, video, rate)
+    yield from _unless(
+        reading.level in levels, "level", reading.level, " to ".join(map(str, sorted({levels[0], levels[-1]})))
+    )
     cap = rational_rate(profile.fps.rate)
     if profile.fps.rule == "resample":
         yield from _unless(abs(rate - cap) < Fraction(1, 1000), "fps", f"{float(rate):g}", f"{float(cap):g}")
@@ -192,11 +194,15 @@ def _rate_of(video: VideoFacts) -> Fraction:
     return rational_rate(video.fps or 25.0)
 
 
-def _level(profile: Profile, video: VideoFacts, rate: Fraction) -> int:
-    """Level that the profile comes to at this size and rate."""
+def _levels(profile: Profile, video: VideoFacts, rate: Fraction) -> list[int]:
+    """Levels that the profile comes to at this size and rate: one, or several where the source's bit rate counts."""
     peak, buffer = _peak(profile, video)
-    name = level_for(profile.video.level, Stream(video.width, video.height, rate, peak, buffer, profile.video.profile))
-    return next(limit.idc for limit in LEVELS if limit.name == name)
+    names = []
+    for share in (0.0, 1.0) if profile.video.rate.never_above_source else (1.0,):
+        bears = Stream(video.width, video.height, rate, peak * share, buffer * share, profile.video.profile)
+        names.append(level_for(profile.video.level, bears))
+    least, most = (next(limit.idc for limit in LEVELS if limit.name == name) for name in (names[0], names[-1]))
+    return [limit.idc for limit in LEVELS if least <= limit.idc <= most]
 
 
 def _peak(profile: Profile, video: VideoFacts) -> tuple[float, float]:
