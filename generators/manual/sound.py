@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 #: Windows in which sounds are compared, and how far apart they lie, in seconds.
 WINDOW, HOP = 0.04, 0.01
+#: How far the whitened correlation's peak must stand out, in standard deviations: of eleven pairs of other utterances
+#: of one speaker the largest is 15, of the same recordings after an edit the least is 43.
+_SHARP = 22.0
 #: Editors' resamplers and codecs may be off by this much inside a file, in seconds.
 _WANDER = 0.0015
 #: A window counts as heard above this level below the loudest ones.
@@ -37,7 +40,8 @@ class SoundLag:
 def sound_lag(one: Samples, other: Samples, rate: int, reach: float, centre: float = 0.0) -> SoundLag:
     """Find the delay of `other` against `one` within `centre` ± `reach` seconds by whitened cross-correlation.
 
-    The correlation that is told is the plain one of the overlap at that delay, of the sound above 100 Hz.
+    The correlation that is told is the plain one of the overlap at that delay, of the sound above 100 Hz; 0 where that
+    delay does not stand out: two voices of one pitch correlate too, but at many delays.
     """
     n = len(one) + len(other)
     if min(len(one), len(other)) < rate // 10 or not one.any() or not other.any():
@@ -50,7 +54,8 @@ def sound_lag(one: Samples, other: Samples, rate: int, reach: float, centre: flo
     first, last = round((centre - reach) * rate), round((centre + reach) * rate)
     lags = np.arange(first, last + 1)
     best = int(lags[int(np.argmax(whitened[lags]))])
-    return SoundLag(best / rate, _correlation(one, other, best, rate))
+    sharp = float(whitened[best] / max(float(whitened[lags].std()), 1e-30))
+    return SoundLag(best / rate, _correlation(one, other, best, rate) if sharp >= _SHARP else 0.0)
 
 
 def _correlation(one: Samples, other: Samples, lag: int, rate: int) -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cmdfd.clip import REAL, Clip, Labels, Modality, Rights, Segment, content_id, sha256_file
 from cmdfd.dataset import BUILD_FILE, FORMAT_VERSION, BuildFile, Dataset, clip_paths
@@ -37,6 +40,31 @@ class Kind:
     shams: int = 0
 
 
+@dataclass(frozen=True)
+class Platform:
+    """A version that every clip gets: scaled, at another rate, of another quality."""
+
+    name: str
+    scale: float = 1.0
+    fps: float = FPS
+    crf: int = 28
+    confidence: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Media:
+    """What a clip was written from."""
+
+    frames: NDArray[np.uint8]
+    masks: NDArray[np.uint8] | None
+    audio: NDArray[np.float32]
+
+
+#: Pictures of scenes: width and height.
+SCENES = {"interview": (160, 90), "grid": (128, 72), "portrait": (90, 160)}
+PLATFORMS = (Platform("chat", 0.5, 30.0, confidence="medium"), Platform("chat+tube", 0.75, 25.0, 34, confidence="low"))
+
+
 LIPSYNC_CROSS = Kind("lips/cross", Labels(1, 0, 1, 0, 1), "cross", (Segment(0, 0.8, Modality.VIDEO),), mask=True)
 LIPSYNC_SELF = Kind("lips/self", Labels(1, 0, 1, 0, 0), "self", (Segment(0, 0.8, Modality.VIDEO),), mask=True)
 HEAD_CROSS = Kind("head/cross", Labels(1, 0, 1, 1, 1), "cross", (Segment(0, 0.8, Modality.VIDEO),))
@@ -64,20 +92,32 @@ def write_toy_set(
     provenance: Callable[[dict[str, Any]], dict[str, Any]] = lambda row: row,
     change: Callable[[Clip], Clip] = lambda clip: clip,
     refused: Sequence[dict[str, str]] = (),
+    scenes: Sequence[str] = (),
+    platforms: Sequence[Platform] = (),
+    per_take: int | None = None,
 ) -> Dataset:
-    """Write a set: in each split `people` (an even number, neighbours are partners) with `takes` each."""
+    """Write a set: in each split `people` (an even number, neighbours are partners) with `takes` each.
+
+    Takes have the scenes (keys of `SCENES`) in turn; every clip also gets a version for each of the platforms. With
+    `per_take`, a take has only so many of the kinds, in turn.
+    """
     clips: list[Clip] = []
     rows: list[dict[str, Any]] = []
-    for split in splits:
-        for person in range(people):
-            for take in range(takes):
-                key, partner = f"{split}-{person}-{take}", f"{split}-{person ^ 1}-{take}"
-                plan = [(None, False, 0), *((kind, False, 0) for kind in kinds)]
-                plan += [(kind, True, number) for kind in kinds for number in range(kind.shams)]
-                for kind, sham, number in plan:
-                    clip = _clip(folder, split, person, (key, partner), (kind, sham, number), n_samples)
-                    clips.append(change(clip))
-                    rows.append(provenance(_provenance(clip, key, partner, kind)))
+    for ordinal, (split, person, take) in enumerate(itertools.product(splits, range(people), range(takes))):
+        key, partner = f"{split}-{person}-{take}", f"{split}-{person ^ 1}-{take}"
+        scene = scenes[ordinal % len(scenes)] if scenes else ""
+        mine = [kinds[(ordinal + k) % len(kinds)] for k in range(per_take)] if per_take else kinds
+        plan = [(None, False, 0), *((kind, False, 0) for kind in mine)]
+        plan += [(kind, True, number) for kind in mine for number in range(kind.shams)]
+        for kind, sham, number in plan:
+            clip, media = _clip(folder, split, person, (key, partner), (kind, sham, number), n_samples, scene)
+            row = _provenance(clip, key, partner, kind)
+            clips.append(change(clip))
+            rows.append(provenance(row))
+            for platform in platforms:
+                version = change(_version(folder, clip, media, platform))
+                clips.append(version)
+                rows.append(provenance(_sent(row, clip, version, platform)))
     groups = components([Identity(one.face_id, one.voice_id, one.source_ids) for one in clips])
     clips = [replace(clip, component=group) for clip, group in zip(clips, groups, strict=True)]
     counts: dict[str, dict[str, int]] = {}
@@ -103,7 +143,8 @@ def _clip(
     keys: tuple[str, str],
     what: tuple[Kind | None, bool, int],
     n_samples: Callable[[Kind | None], int],
-) -> Clip:
+    scene: str,
+) -> tuple[Clip, Media]:
     person, (key, partner), (kind, sham, number) = who, keys, what
     name = "real" if kind is None or sham else kind.name
     clip_id = content_id(key, kind.name if kind else "real", sham, number)
@@ -111,11 +152,12 @@ def _clip(
     forged = kind is not None and not sham
     segments = kind.segments if forged and kind is not None else ()
     mask = forged and kind is not None and kind.mask
-    masks = np.zeros((FRAMES, SIZE, SIZE), np.uint8)
+    width, height = SCENES.get(scene, (SIZE, SIZE))
+    masks = np.zeros((FRAMES, height, width), np.uint8)
     for one in segments:
         masks[round(one.start * FPS) : round(one.end * FPS), BOX[0], BOX[1]] = 255 * mask
     rng = np.random.default_rng(list(key.encode()))
-    frames = np.full((FRAMES, SIZE, SIZE, 3), rng.integers(60, 200, 3), np.uint8)
+    frames = np.full((FRAMES, height, width, 3), rng.integers(60, 200, 3), np.uint8)
     frames[masks > 0] //= 2
     size = n_samples(kind if forged else None)
     audio = (0.3 * np.sin(2 * np.pi * rng.uniform(200, 900) * np.arange(size) / RATE)).astype(np.float32)
@@ -125,16 +167,48 @@ def _clip(
     if mask:
         write_mask(folder / paths.mask, masks, FPS)
     crossed = forged and kind is not None and kind.drive == "cross"
-    return Clip(
+    clip = Clip(
         id=clip_id, split=split, file=paths.file, sha256=sha256_file(folder / paths.file),
         labels=kind.labels if forged and kind is not None else REAL, kind=name,
         variant=(kind.variant if forged else f"sham of {kind.name}") if kind else "",
         generator=kind.name if kind else "sham", face_id=f"{split}-p{person}",
         voice_id=f"{split}-p{person ^ 1 if crossed else person}-voice",
         source_ids=tuple(sorted({key, partner})) if crossed else (key,), component="", segments=segments,
-        mask=paths.mask if mask else None, tracks=None, fps=FPS, n_frames=FRAMES, width=SIZE, height=SIZE,
-        sample_rate=RATE, n_samples=size, rights=Rights("CC-BY-4.0" if person else "CC0-1.0", "given"),
+        mask=paths.mask if mask else None, tracks=None, fps=FPS, n_frames=FRAMES, width=width, height=height,
+        sample_rate=RATE, n_samples=size, rights=Rights("CC-BY-4.0" if person else "CC0-1.0", "given"), scene=scene,
     )  # fmt: skip
+    return clip, Media(frames, masks if mask else None, audio)
+
+
+def _version(folder: Path, clip: Clip, media: Media, platform: Platform) -> Clip:
+    """A clip as a platform would leave it: the pictures nearest in time, scaled."""
+    import cv2
+
+    n = round(clip.duration * platform.fps)
+    picks = np.minimum((np.arange(n) / platform.fps * FPS + 1e-6).astype(int), FRAMES - 1)
+    size = (round(clip.width * platform.scale / 2) * 2, round(clip.height * platform.scale / 2) * 2)
+
+    def sent(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.stack([cv2.resize(images[k], size, interpolation=cv2.INTER_AREA) for k in picks])
+
+    clip_id = content_id(clip.id, platform.name)
+    paths = clip_paths(clip.split, clip_id, 0)
+    settings = replace(SETTINGS, crf=platform.crf)
+    write_clip(folder / paths.file, sent(media.frames), platform.fps, media.audio, RATE, settings)
+    if media.masks is not None:
+        write_mask(folder / paths.mask, sent(media.masks), platform.fps)
+    return replace(
+        clip, id=clip_id, file=paths.file, sha256=sha256_file(folder / paths.file),
+        mask=paths.mask if media.masks is not None else None, fps=platform.fps, n_frames=n, width=size[0],
+        height=size[1], platform=platform.name, original=clip.id,
+    )  # fmt: skip
+
+
+def _sent(row: dict[str, Any], clip: Clip, version: Clip, platform: Platform) -> dict[str, Any]:
+    parent = {"role": "original", "key": clip.id, "sha256": clip.sha256, "start": 0.0, "end": clip.duration}
+    steps = [{"profile": name, "confidence": platform.confidence} for name in platform.name.split("+")]
+    details = json.dumps({"chain": platform.name, "steps": steps})
+    return {**row, "id": version.id, "parents": [*row["parents"], parent], "details": details}
 
 
 def _provenance(clip: Clip, key: str, partner: str, kind: Kind | None) -> dict[str, Any]:

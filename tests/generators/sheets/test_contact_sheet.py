@@ -18,7 +18,7 @@ from cmdfd.dataset import Dataset
 from cmdfd.errors import CmdfdError
 from cmdfd.media.decode import read_video
 from cmdfd.tables import PROVENANCE
-from generators.sheets import SHEETS, canvas, contact, write_contact_sheet, write_data_sheet
+from generators.sheets import SHEETS, canvas, contact, contact_page, write_contact_sheet, write_data_sheet
 from generators.sheets.__main__ import main
 from generators.sheets.canvas import THUMB, TINT, TINT_SHARE, fitted, font, tinted
 from generators.sheets.choice import SheetTake, choose, moments, takes_of
@@ -85,7 +85,7 @@ def test_pictures_are_those_of_the_clip(mixed: Dataset, tmp_path: Path) -> None:
     with Image.open(made.pages[0]) as opened:
         page = np.asarray(opened.convert("RGB")).astype(int)
     left = canvas.MARGIN + canvas.LABEL_WIDTH
-    top = canvas.MARGIN + contact._TITLE_HEIGHT + contact._HEAD_HEIGHT
+    top = canvas.MARGIN + contact_page.TITLE_HEIGHT + contact_page.HEAD_HEIGHT
     indices = moments(take, 2)
     for row, clip in enumerate(take.clips):
         truth = read_video(mixed.path_of(clip)).frames[indices]
