@@ -318,6 +318,7 @@ class _Run:
             summary,
             self.seconds,
             throughput=kind_times(self.made_now, recipe.harmonise.seconds),
+            platforms=Counter(clip.platform for clip in made.clips if clip.platform),
         )
 
 

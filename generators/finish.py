@@ -128,9 +128,11 @@ def audit(made: Made, draws: int, seed: int) -> dict[str, Any]:
     """Run the gate over the written files' cues, the originals and every platform's versions each by themselves.
 
     Returns:
-        The originals' report as JSON-able data, its `platforms` the others' by name; `status` is the worst of all.
+        The originals' report as JSON-able data, its `platforms` the others' by name; `status` is the worst of all, and
+        `originals` that of the originals alone.
     """
     report = dict(_gated(made, "", draws, seed))
+    report["originals"] = report["status"]
     labels: dict[str, set[int | None]] = {}
     for clip in made.clips:
         labels.setdefault(clip.platform, set()).add(clip.labels.label)

@@ -42,6 +42,7 @@ class BuildReport:
         kept: Clips of a finished set that were what the plan wanted.
         throughput: Where the time of the clips that were made now went, one entry for each kind.
         sheets: Pictures and pages to look at.
+        platforms: Clips that were sent through each chain of platforms, of a set that was written now.
     """
 
     name: str
@@ -56,6 +57,7 @@ class BuildReport:
     kept: int = 0
     throughput: tuple[KindTime, ...] = ()
     sheets: tuple[Path, ...] = ()
+    platforms: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

@@ -195,6 +195,10 @@ def show_report(report: BuildReport) -> int:
         return 0
     state = "was finished before" if report.finished_before else "built"
     counts_table(report.counts, f"{report.name}: {state}, {report.out}")
+    if report.platforms:
+        originals = sum(sum(kinds.values()) for kinds in report.counts.values()) - sum(report.platforms.values())
+        sent = ", ".join(f"{n} through {name}" for name, n in sorted(report.platforms.items()))
+        write(f"Of these {originals} are originals, {sent}.\n")
     if report.kept:
         write(f"{report.kept} clips were there already.\n")
     if report.refused_codes:

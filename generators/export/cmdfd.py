@@ -82,7 +82,8 @@ def export_cmdfd(
     if out.resolve().is_relative_to(dataset.folder.resolve()):
         raise CmdfdError(f"{out}: lies inside the set {dataset.folder}; name a folder outside of it")
     splits = open_splits(dataset)
-    clips = [clip for split in splits for clip in dataset.clips(split)]
+    # versions of social platforms are no rows of CMDFD's lists
+    clips = [clip for split in splits for clip in dataset.clips(split) if not clip.platform]
     methods = _methods(clips)
     if not methods:
         hidden = f"; the labels of {', '.join(dataset.build.withheld)} are withheld" if dataset.build.withheld else ""
@@ -92,10 +93,17 @@ def export_cmdfd(
     files, n_rows = [], 0
     for split in splits:
         for kind, method in methods.items():
-            fakes = dataset.select(split, kinds=[kind])
-            if not fakes:
+            shown = [clip for clip in clips if clip.split == split and clip.kind in (REAL_KIND, kind)]
+            if all(clip.kind == REAL_KIND for clip in shown):
                 continue
-            rows = _rows(dataset, [*dataset.select(split, kinds=[REAL_KIND]), *fakes], method, names, sounds, out)
+            rows = _rows(
+                dataset,
+                [clip for clip in shown if clip.kind == REAL_KIND] + [clip for clip in shown if clip.kind == kind],
+                method,
+                names,
+                sounds,
+                out,
+            )
             files.append(out / f"{method}_{split}.csv")
             write_atomic(files[-1], _text(rows).encode())
             n_rows += len(rows)

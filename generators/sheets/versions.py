@@ -131,9 +131,8 @@ def _audit(dataset: Dataset, name: str) -> str | None:
     others = {key: str(one.get("status")) for key, one in (told.get("platforms") or {}).items()}
     if name:
         return others.get(name)
-    # the whole's status is the worst of all, so a failure may be a platform's and not the originals'
-    status = None if told.get("status") is None else str(told["status"])
-    return None if status == "failed" and "failed" in others.values() else status
+    status = told.get("originals", told.get("status"))
+    return None if status is None else str(status)
 
 
 def bit_rate(dataset: Dataset, clip: Clip) -> float | None:
