@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 #: Processor seconds for one clip's harmonising, cues and checksums, and for a second of its encoding at 224 x 224;
 #: measured on `cmdfd-classical` (two cores, x264 veryfast).
 _CLIP_SECONDS, _ENCODE_PER_SECOND = 0.12, 0.06
-#: Processor seconds for a second of a source's take: drawing a talker; finding the face in a recording.
-_SOURCE_COST = {"talkers": 0.45, "folder": 0.6}
+#: Processor seconds for a second of a source's take: drawing a talker; finding the face in a recording;
+#: aligning an edit.
+_SOURCE_COST = {"talkers": 0.45, "folder": 0.6, "manual": 2.0}
 #: Of a generator that does not say: as slow as the slowest built-in ones.
 _UNKNOWN_COST = 1.0
 #: Bits for a pixel of x264 veryfast at crf 26; six steps halve or double it. Measured on `mini-a` and `mini-folder`.

@@ -38,6 +38,8 @@ _CONFORM = (2e-4, 2e-3)
 _LEAST_SHOWN = 0.35
 #: Without a sound that fits, the picture must fit this well: another recording of a set has some likeness too.
 _ALONE = 0.35
+#: Levels that may be left between two still pictures of one thing; of two recordings of one set, 4.5 and more.
+_ALIKE = 3.0
 #: Levels of a frame that counts as black.
 _BLACK = 20.0
 
@@ -223,9 +225,11 @@ def _check_footage(original: Reel, edited: Reel, picture: PictureLag, heard: Sou
     Raises:
         MediaError: "other_footage".
     """
-    if heard.correlation >= MIN_SOUND or (picture.depth >= _ALONE and picture.moves >= STILL):
+    if heard.correlation >= MIN_SOUND or (picture.depth >= _ALONE and picture.moves >= STILL and not found.turned):
         return
-    if picture.moves < STILL and found.correlation >= 0.85:  # nothing moves: the picture itself must do
+    if (
+        picture.moves < STILL and found.correlation >= 0.85 and picture.residual < _ALIKE
+    ):  # nothing moves: the picture itself must do
         return
     raise refusal(
         "other_footage", edited.name,
