@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from benchmarks.columns import BOOTSTRAP_DRAWS
 from benchmarks.detector import ScoredSegment
+from benchmarks.pixels import NOT_SOUGHT
 from benchmarks.predictions import KEY
 from benchmarks.proposing import stretches
 from benchmarks.results import Localization
@@ -17,6 +19,7 @@ from cmdfd.clip import Modality, Segment
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from benchmarks.metrics.localization import Pooling
     from benchmarks.metrics.spatial_counts import PixelCounts
@@ -36,10 +39,14 @@ class ClipPixels:
     Args:
         truth: "mask", "empty" or "unknown", see `benchmarks.pixels.truth_kind`.
         counts: None where the truth is unknown.
+        twin: [2, 256] what the map of its real twin came to under the same mask; None where there is no such control.
+        no_twin: Why not, for a clip that has a mask.
     """
 
     truth: str
     counts: PixelCounts | None
+    twin: NDArray[np.int64] | None = None
+    no_twin: str = ""
 
 
 #: Key of a row of the predictions table -> what its maps came to.
@@ -48,9 +55,14 @@ PixelTable = Mapping[tuple[str, ...], ClipPixels]
 
 def pixel_table(rows: Iterable[Mapping[str, Any]]) -> PixelTable:
     """Index the rows of `pixels.parquet`."""
-    from benchmarks.pixels import counts_of
+    from benchmarks.pixels import counts_of, twin_of
 
-    return {tuple(str(row[name]) for name in KEY): ClipPixels(str(row["truth"]), counts_of(row)) for row in rows}
+    return {
+        tuple(str(row[name]) for name in KEY): ClipPixels(
+            str(row["truth"]), counts_of(row), twin_of(row), str(row["no_twin"] or "")
+        )
+        for row in rows
+    }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,8 +147,18 @@ class Localizer:
             absent["pixel"] = NO_MASKS
             return None
         counts = [one.counts if one is not None else None for one in found]
+        twins = [one.twin if one is not None else None for one in found]
+        if all(twin is None for twin in twins):
+            absent["pixel_twin"] = _commonest(one.no_twin for one in found if one is not None and one.no_twin)
         labels, components = table["label"].to_numpy(np.int64), table["component"].to_numpy(dtype=str)
-        return evaluate_pixels(counts, labels, components, n_draws=BOOTSTRAP_DRAWS, seed=self.seed)
+        return evaluate_pixels(
+            counts,
+            labels,
+            components,
+            twins=None if "pixel_twin" in absent else twins,
+            n_draws=BOOTSTRAP_DRAWS,
+            seed=self.seed,
+        )
 
 
 def localizers(predictions: pd.DataFrame, pixels: PixelTable | None, seed: int) -> dict[str, Localizer]:
@@ -170,6 +192,12 @@ def segments_of(spans: Iterable[Mapping[str, Any]] | None) -> tuple[Segment, ...
 
 def _scored(spans: Iterable[Mapping[str, Any]]) -> tuple[ScoredSegment, ...]:
     return tuple(ScoredSegment(segment, float(one["confidence"])) for one in spans for segment in segments_of([one]))
+
+
+def _commonest(reasons: Iterable[str]) -> str:
+    """What is said most often; of several the first by name."""
+    counted = Counter(reasons)
+    return min(counted, key=lambda reason: (-counted[reason], reason), default=NOT_SOUGHT)
 
 
 def _array(value: Any) -> Any:

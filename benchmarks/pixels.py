@@ -2,7 +2,10 @@
 
 `MapStore` keeps the maps of a fitted detector beside its predictions and under the same keys. `pixel_row` pairs them
 with the mask of a clip, or with the empty truth, and gives one row of counts; from these rows every pixel metric is
-recomputed without any media (`counts_of`, then `benchmarks.metrics.spatial.evaluate_pixels`).
+recomputed without any media (`counts_of` and `twin_of`, then `benchmarks.metrics.spatial.evaluate_pixels`).
+
+A row of a clip with a mask also has its control: what the map of its *real twin* (`benchmarks.twins`) comes to under
+the same mask, or why there is none.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from benchmarks.detector import PixelMaps
-from benchmarks.metrics.spatial_counts import COLUMNS, PixelCounts, count_pixels, worst_counts
+from benchmarks.metrics.spatial_counts import COLUMNS, LEVELS, PixelCounts, count_pixels, worst_counts
 from benchmarks.predictions import KEY
 from cmdfd.errors import CmdfdError
 
@@ -31,6 +34,24 @@ PIXELS_SCHEMA_VERSION = 1
 #: How the truth of a clip's pixels is known: from its mask; from its labels (nothing of the picture is forged); or not.
 Truth = Literal["mask", "empty", "unknown"]
 TRUTHS = ("mask", "empty", "unknown")
+#: Columns of the control: the twin's id, its [2, 256] histogram under the fake's mask, and why there is none.
+TWIN_COLUMNS = ("twin", "twin_pixels", "no_twin")
+NOT_SOUGHT = "no real twin was looked for"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Control:
+    """What the detector says of a fake's real twin.
+
+    Args:
+        twin: The twin's id; "" where there is none.
+        maps: Its maps, on the fake's clock; None where there are none.
+        why: What to say where there are none.
+    """
+
+    twin: str = ""
+    maps: PixelMaps | None = None
+    why: str = NOT_SOUGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +116,14 @@ def truth_kind(clip: Clip, mask: Path | None) -> Truth:
     return "empty" if clip.labels.label == 0 or clip.labels.video_label == 0 else "unknown"
 
 
-def pixel_row(key: RowKey, clip: Clip, mask: Path | None, maps: PixelMaps | None, skip: int = 0) -> dict[str, Any]:
+def pixel_row(
+    key: RowKey,
+    clip: Clip,
+    mask: Path | None,
+    maps: PixelMaps | None,
+    skip: int = 0,
+    control: Control = Control(),
+) -> dict[str, Any]:
     """One row of `pixels.parquet`.
 
     Args:
@@ -104,6 +132,7 @@ def pixel_row(key: RowKey, clip: Clip, mask: Path | None, maps: PixelMaps | None
         mask: Its mask file (`Dataset.mask_of`), or None.
         maps: What the detector says; None = it failed on this clip, which counts as the worst maps there are.
         skip: Frames that were trimmed off the start; the maps' clock starts behind them.
+        control: Its real twin; only asked for where there is a mask.
 
     Raises:
         CmdfdError: Naming clip, mask and reason, where they do not fit.
@@ -117,16 +146,26 @@ def pixel_row(key: RowKey, clip: Clip, mask: Path | None, maps: PixelMaps | None
         "condition": key.condition,
         "id": clip.id,
         "truth": truth,
-        **dict.fromkeys(COLUMNS),
+        **dict.fromkeys((*COLUMNS, *TWIN_COLUMNS)),
     }
     if truth == "unknown":
         return row
     frames, times, shape = _truth(clip, mask, skip)
     try:
         counts = worst_counts(frames, len(times), shape) if maps is None else count_pixels(frames, times, shape, maps)
+        against = {} if frames is None else _control_row(frames, times, shape, control)
     except ValueError as error:
         raise CmdfdError(f"clip {clip.id!r} ({mask.name if mask else 'no mask'}): {error}") from error
-    return {**row, **counts.to_row()}
+    return {**row, **counts.to_row(), **against}
+
+
+def _control_row(
+    truth: NDArray[np.uint8], times: NDArray[np.float64], shape: tuple[int, int], control: Control
+) -> dict[str, Any]:
+    if control.maps is None:
+        return {"twin": control.twin or None, "twin_pixels": None, "no_twin": control.why}
+    pixels = count_pixels(truth, times, shape, control.maps).pixels
+    return {"twin": control.twin, "twin_pixels": pixels.ravel().tolist(), "no_twin": None}
 
 
 def _truth(
@@ -178,6 +217,30 @@ def counts_of(row: Mapping[str, Any]) -> PixelCounts | None:
     return None if row["truth"] == "unknown" else PixelCounts.from_row(row)
 
 
+def twin_of(row: Mapping[str, Any]) -> NDArray[np.int64] | None:
+    """What the map of the real twin comes to under the mask of a row's clip.
+
+    Returns:
+        [2, 256] pixels by truth and value, like `PixelCounts.pixels`; None where there is no control.
+
+    Raises:
+        ValueError: Where it is not of the mask that the clip was judged by.
+    """
+    if row["twin_pixels"] is None:
+        return None
+    table = np.asarray(row["twin_pixels"], dtype=np.int64)
+    counts = counts_of(row)
+    if counts is None or table.size != 2 * LEVELS or (table < 0).any():
+        raise ValueError(f"column 'twin_pixels' needs {2 * LEVELS} counts >= 0 and a mask, got {table.size}")
+    table = table.reshape(2, LEVELS)
+    if (table.sum(axis=1) != counts.pixels.sum(axis=1)).any():
+        raise ValueError(
+            f"twin_pixels counts {table.sum(axis=1).tolist()} genuine and forged pixels, the clip's own "
+            f"{counts.pixels.sum(axis=1).tolist()}: they are not of one mask"
+        )
+    return table
+
+
 def schema() -> pa.Schema:
     """Arrow schema of `pixels.parquet`; the version stands in its metadata."""
     import pyarrow as pa
@@ -190,6 +253,9 @@ def schema() -> pa.Schema:
             ("frame_pixels", pa.int64()),
             ("unreached", pa.int64()),
             ("failed", pa.bool_()),
+            ("twin", pa.string()),
+            ("twin_pixels", pa.list_(pa.int64())),
+            ("no_twin", pa.string()),
         ],
         metadata={"schema_version": str(PIXELS_SCHEMA_VERSION)},
     )
@@ -246,5 +312,6 @@ def _check_rows(rows: Sequence[Mapping[str, Any]], origin: str) -> None:
             raise CmdfdError(f"{origin}: row {number}: truth must be one of {', '.join(TRUTHS)}, got {row['truth']!r}")
         try:
             counts_of(row)
+            twin_of(row)
         except (ValueError, TypeError) as error:
             raise CmdfdError(f"{origin}: row {number} (clip {row['id']!r}): {error}") from error

@@ -63,7 +63,10 @@ class Localization(_Record):
     )
     temporal: dict[str, Estimate] | None = Field(default=None, description="see benchmarks.metrics.temporal")
     pixel: dict[str, Estimate] | None = Field(default=None, description="see benchmarks.metrics.spatial")
-    absent: dict[str, str] = Field(default_factory=dict, description="name of what is None -> why")
+    absent: dict[str, str] = Field(
+        default_factory=dict,
+        description='name of what is None -> why; "pixel_twin": why `pixel` lacks the control by real twins',
+    )
     proposal_rule: str = Field(
         default="", description="how stretches were made of frame scores; empty for the detector's own stretches"
     )

@@ -249,6 +249,7 @@ class Runner:
     def pixels(self, fitted: Fitted, protocol: Protocol) -> list[dict[str, Any]]:
         """Rows of `pixels.parquet` for the untrimmed clips of every report split; none for a detector without maps."""
         from benchmarks.counting import PixelCounter
+        from benchmarks.twins import twins_of
 
         started = time.perf_counter()
         counter = PixelCounter(self.maps(fitted), PredictionStore(self.root / "pixels", fitted.revision))
@@ -258,8 +259,9 @@ class Runner:
         rows: list[dict[str, Any]] = []
         for part, items in parts:
             key = RowKey(fitted.ref.label, part.data.name, part.ref.split, "untrimmed")
+            twins = twins_of(part.data, [item.clip for item in items])
             with self.reporter.bar(f"pixels {part.ref.label}") as bar:
-                rows += counter.rows(key, items, part.data.mask_of, bar)
+                rows += counter.rows(key, items, part.data.mask_of, bar, twins)
         self._clock("pixels", started)
         return rows
 

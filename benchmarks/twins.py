@@ -78,9 +78,7 @@ def _row(clip: Clip, rows: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]
     return rows.get(clip.id) or rows.get(clip.original)
 
 
-def _twin(
-    fake: Clip, rows: Mapping[str, Mapping[str, Any]], reals: Mapping[tuple[str, str, str], Clip]
-) -> Twin:
+def _twin(fake: Clip, rows: Mapping[str, Mapping[str, Any]], reals: Mapping[tuple[str, str, str], Clip]) -> Twin:
     row = _row(fake, rows)
     if row is None:
         return Twin(None, NO_TAKE)

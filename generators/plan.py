@@ -10,6 +10,7 @@ from cmdfd.dataset import ClipPaths, clip_paths
 from cmdfd.errors import CmdfdError
 from cmdfd.splits import Identity, assign, components
 from generators.casting import plan_scenes
+from generators.chains import chains_of
 from generators.chance import stream
 from generators.pairing import all_donors
 from generators.record import most_restrictive, rights_problem
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from generators.casting import PlannedScene
+    from generators.chains import PlannedChain
     from generators.pairing import Donor, Donors
     from generators.recipe import KindRecipe, Recipe
     from generators.sources.contract import Refused, SourceItem
@@ -190,33 +192,6 @@ def make_plan(recipe: Recipe, limit: int | None = None, rights_override: str = "
     return BuildPlan(recipe, takes, found.refused, recipe_hash, tuple(source.neutral()), rights_override)
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedChain:
-    """A chain of platforms: how the recipe names it, and its content address."""
-
-    text: str
-    address: str
-
-
-def chains_of(recipe: Recipe) -> dict[str, PlannedChain]:
-    """Every chain of platforms that a recipe sends its clips through, by name.
-
-    Raises:
-        CmdfdError: For an unknown profile, or two chains of one name.
-    """
-    if not recipe.social.chains:
-        return {}
-    from generators.social.transmit import resolve_chain
-
-    found: dict[str, PlannedChain] = {}
-    for text in recipe.social.chains:
-        chain = resolve_chain(text)
-        if chain.name in found:
-            raise PlanError(f"the chains {found[chain.name].text!r} and {text!r} have one name, {chain.name!r}")
-        found[chain.name] = PlannedChain(text, chain.address)
-    return found
-
-
 def _described(item: SourceItem) -> dict[str, Any]:
     """All that the source says of a take: what its clips hold, and what the tables tell of them."""
     return {**asdict(item), "source_ids": list(item.source_ids)}
@@ -284,7 +259,9 @@ class _Planner:
         needing |= {"cross"} if recipe.scenes else set()
         self.donors: Donors = all_donors(items, set(needing), recipe.seed)
         self.scenes = plan_scenes(items, recipe.scenes, recipe.seed) if recipe.scenes else {}
-        self.ordinals = _ordinals(items)
+        self.ordinals = _ordinals(items, {})
+        # kinds take turns inside a layout, or the shape of the picture would tell some kinds from others
+        self.turns = _ordinals(items, {key: scene.layout for key, scene in self.scenes.items()})
 
     def takes(self) -> tuple[PlannedTake, ...]:
         return tuple(self._take(item) for item in self.items)
@@ -295,7 +272,7 @@ class _Planner:
         low, high = self.recipe.harmonise.crf
         crf = int(rng.integers(low, high + 1))
         ordinal, within = self.ordinals[item.key], self._within(item)
-        originals = [self._clip(item, slot, (ordinal, within)) for slot in self._slots(ordinal)]
+        originals = [self._clip(item, slot, (ordinal, within)) for slot in self._slots(ordinal, self.turns[item.key])]
         versions = [self._version(item, one, name) for one in originals if not one.refused for name in self.chains]
         scene = self.scenes.get(item.key)
         return PlannedTake(item, place, crf, ordinal, (*originals, *versions), within, scene)
@@ -314,14 +291,14 @@ class _Planner:
         own = _seconds_of(item)
         return min(enough) if own is not None and enough and min(enough) < own else None
 
-    def _slots(self, ordinal: int) -> list[Slot]:
+    def _slots(self, ordinal: int, turn: int) -> list[Slot]:
         """The clips of a take, the plain real one first."""
         through = self.recipe.real.through
         real = Slot(REAL_KIND, through[ordinal % len(through)], 0, sham=True) if through else Slot(REAL_KIND, "sham", 0)
         found = [real]
-        n = len(self.recipe.kinds)
-        turn = [self.recipe.kinds[(ordinal + i) % n] for i in range(self.recipe.kinds_per_take or n)]
-        for kind in turn if self.recipe.kinds_per_take else self.recipe.kinds:
+        kinds, several = self.recipe.kinds, self.recipe.kinds_per_take
+        chosen = kinds if several is None else [kinds[(turn + i) % len(kinds)] for i in range(several)]
+        for kind in chosen:
             found += [self._of(kind, index) for index in range(kind.per_take)]
             found += [replace(self._of(kind, index), sham=True, labels={}) for index in range(kind.shams)]
         return found
@@ -397,9 +374,10 @@ def _with_paths(recipe: Recipe, takes: Sequence[PlannedTake]) -> tuple[PlannedTa
     )
 
 
-def _ordinals(items: Sequence[SourceItem]) -> dict[str, int]:
-    """Rank of every take among those of its split, by key."""
+def _ordinals(items: Sequence[SourceItem], groups: Mapping[str, str]) -> dict[str, int]:
+    """Rank of every take among those of its split, by key; takes of one group follow each other."""
     by_split: dict[str | None, list[str]] = {}
     for item in items:
         by_split.setdefault(item.split, []).append(item.key)
-    return {key: rank for keys in by_split.values() for rank, key in enumerate(sorted(keys))}
+    ordered = [sorted(keys, key=lambda key: (groups.get(key, ""), key)) for keys in by_split.values()]
+    return {key: rank for keys in ordered for rank, key in enumerate(keys)}

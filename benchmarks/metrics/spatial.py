@@ -17,13 +17,21 @@ frame. The metrics, each with its convention:
 - `false_positive_area`: share of the pixels that are called forged; mean over the clips without a forged pixel (all
   reals, and fakes of which only the sound is forged). Lower is better; an authentic clip with an empty map has 0.
 
+Where the maps of real twins are given, two more (`TWIN_METRICS`): a map that finds faces has a high `pixel_auc` on
+fakes whose faces are forged, without telling forged from genuine.
+
+- `pixel_auc_twin`: AUC of the map of the *real twin* under the mask of the fake; mean over the fakes that have a twin.
+  Nothing is forged there, so whatever is above (or below) .5 is owed to where the mask lies.
+- `pixel_auc_gain`: `pixel_auc` minus `pixel_auc_twin`, clip by clip, over the fakes that have a twin; both are drawn
+  together. 0 for a detector that says the same of both.
+
 A clip without maps has the worst ones (`worst_counts`). A fake whose mask is unknown is left out of everything, and
 `unreliable` says how many are.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HIGHER_IS_BETTER",
     "PIXEL_METRICS",
+    "TWIN_METRICS",
     "PixelCounts",
     "count_pixels",
     "evaluate_pixels",
@@ -63,7 +72,9 @@ PIXEL_METRICS = (
     "patch_auc",
     "false_positive_area",
 )
-#: Which way each of them is good.
+#: Keys that are added where real twins are given: the control of `pixel_auc`, and what is left of it.
+TWIN_METRICS = ("pixel_auc_twin", "pixel_auc_gain")
+#: Which way each of `PIXEL_METRICS` is good.
 HIGHER_IS_BETTER = {name: name != "false_positive_area" for name in PIXEL_METRICS}
 LEVEL = 0.95
 _MISSING = {
@@ -74,6 +85,7 @@ _MISSING = {
     "pixel_best_f1": "no clip has forged pixels",
     "patch_auc": "no clip has both forged and genuine patches",
     "false_positive_area": "every clip has forged pixels",
+    **dict.fromkeys(TWIN_METRICS, "no clip with forged and genuine pixels has a real twin"),
 }
 
 
@@ -126,6 +138,7 @@ def evaluate_pixels(
     labels: ArrayLike,
     components: ArrayLike,
     *,
+    twins: Sequence[NDArray[np.int64] | None] | None = None,
     n_draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, Estimate]:
@@ -136,19 +149,24 @@ def evaluate_pixels(
             `worst_counts`.
         labels: [n], 1 = fake.
         components: [n] unit of the bootstrap.
+        twins: [n] histograms [2, 256] like `PixelCounts.pixels`: the map of a fake's real twin under the mask of the
+            fake. None for a clip without twin; None altogether where there is no such control.
         n_draws: Draws, the same for all metrics and for every detector of a set.
         seed: Seed.
 
     Returns:
-        An estimate for every name in `PIXEL_METRICS`. `value` is None where a metric is undefined; `unreliable` says
-        why. No number is ever NaN.
+        An estimate for every name in `PIXEL_METRICS`, with `twins` in `TWIN_METRICS`, too. `value` is None where a
+        metric is undefined; `unreliable` says why. No number is ever NaN.
 
     Raises:
-        ValueError: Where lengths differ, a real has no counts, or a real has forged pixels.
+        ValueError: Where lengths differ, a real has no counts, a real has forged pixels, or a twin was counted under
+            another mask than its fake.
     """
     y, names = as_labels(labels), np.asarray(components)
     if not len(counts) == len(y) == len(names):
         raise ValueError(f"{len(counts)} counts, {len(y)} labels and {len(names)} components must be as many")
+    if twins is not None and len(twins) != len(y):
+        raise ValueError(f"{len(twins)} twins and {len(y)} labels must be as many")
     _check_reals(counts, y)
     known = [number for number, one in enumerate(counts) if one is not None]
     note = None
@@ -156,8 +174,14 @@ def evaluate_pixels(
         note = f"{len(y) - len(known)} of {int(y.sum())} fakes have no known mask and are left out"
     if not known:
         reason = f"undefined: {note or 'there are no clips'}"
-        return {name: Estimate(value=None, level=LEVEL, unreliable=reason) for name in PIXEL_METRICS}
-    return _judge([one for one in counts if one is not None], names[known], note, n_draws, seed)
+        every = PIXEL_METRICS if twins is None else (*PIXEL_METRICS, *TWIN_METRICS)
+        return {name: Estimate(value=None, level=LEVEL, unreliable=reason) for name in every}
+    kept = [one for one in counts if one is not None]
+    judge = _Judge(names[known], _draws(kept, names[known], n_draws, seed), note)
+    found = _judge(kept, judge)
+    if twins is not None:
+        found |= _against_twins(kept, [twins[number] for number in known], judge)
+    return found
 
 
 def _check_reals(counts: Sequence[PixelCounts | None], fakes: NDArray[np.bool_]) -> None:
@@ -167,12 +191,34 @@ def _check_reals(counts: Sequence[PixelCounts | None], fakes: NDArray[np.bool_])
             raise ValueError(f"clip {number} is real and has {what}; the truth of a real clip is the empty mask")
 
 
-def _judge(
-    counts: Sequence[PixelCounts], components: NDArray[np.generic], note: str | None, n_draws: int, seed: int
+def _draws(counts: Sequence[PixelCounts], components: NDArray[np.generic], n_draws: int, seed: int) -> ComponentDraws:
+    return draw_components(components, n_draws, seed, [one.n_forged > 0 for one in counts])
+
+
+def _against_twins(
+    counts: Sequence[PixelCounts], twins: Sequence[NDArray[np.int64] | None], judge: _Judge
 ) -> dict[str, Estimate]:
+    tables = np.zeros((len(counts), 2, LEVELS), dtype=np.int64)
+    for number, (one, twin) in enumerate(zip(counts, twins, strict=True)):
+        if twin is None:
+            continue
+        if twin.shape != (2, LEVELS) or (twin.sum(axis=1) != one.pixels.sum(axis=1)).any():
+            raise ValueError(f"the twin of known clip {number} was not counted under the mask of its fake")
+        tables[number] = twin
+    aucs, others = histogram_auc(np.stack([one.pixels for one in counts])), histogram_auc(tables)
+    wanted, alone = int((~np.isnan(aucs)).sum()), int((~np.isnan(aucs) & np.isnan(others)).sum())
+    if alone:
+        words = f"{alone} of {wanted} forged clips have no real twin to compare with"
+        judge = replace(judge, note="; ".join(part for part in (judge.note, words) if part))
+    return {
+        "pixel_auc_twin": judge.mean("pixel_auc_twin", others),
+        "pixel_auc_gain": judge.mean("pixel_auc_gain", aucs - others),
+    }
+
+
+def _judge(counts: Sequence[PixelCounts], judge: _Judge) -> dict[str, Estimate]:
     pixels = np.stack([one.pixels for one in counts])
     touched = pixels[:, 1].sum(axis=1) > 0
-    judge = _Judge(components, draw_components(components, n_draws, seed, touched), note)
     means = np.array([frame_means(one) for one in counts])
     called = pixels[:, 0, CALLED_FROM:].sum(axis=1) / pixels.sum(axis=(1, 2))
     patches = np.stack([one.patches for one in counts])

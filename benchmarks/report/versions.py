@@ -24,6 +24,7 @@ _WHERE: tuple[tuple[str, str, Callable[[Localization], Estimate | None]], ...] =
     ("Stretches", "challenge score", lambda found: (found.temporal or {}).get("score")),
     ("Pixel F1", "called from .5", lambda found: (found.pixel or {}).get("pixel_f1@0.5")),
     ("Pixel AUC", "within clips", lambda found: (found.pixel or {}).get("pixel_auc")),
+    ("Pixel gain", "AUC over the real twin's", lambda found: (found.pixel or {}).get("pixel_auc_gain")),
 )
 
 

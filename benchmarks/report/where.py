@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmarks.metrics.spatial import TWIN_METRICS
 from benchmarks.report.reading import NAME_LENGTH, Reading, value_of
 from cmdfd.report.blocks import Block, Cell, Column, Paragraph, Row, RowGroup, Section, Table, Text
 from cmdfd.report.text import clean, plural, shorten
@@ -53,6 +54,10 @@ STRETCHES = (
 )
 PIXELS = (
     Named("pixel_auc", "Pixel AUC within clips", "can it tell which pixels, inside a forged clip? chance .5"),
+    Named("pixel_auc_twin", "Control: the real twin", "pixel AUC of the unforged clip's map under the fake's mask"),
+    Named(
+        "pixel_auc_gain", "Gain over the control", "pixel AUC minus the twin's, on the fakes that have one; chance 0"
+    ),
     Named("patch_auc", "Patch AUC within clips", "the same for squares of 16 pixels"),
     Named("pixel_auc_pooled", "Pixel AUC over all clips", "pixels of all clips together"),
     Named("pixel_f1@0.5", "Pixel F1", "overlap of called and forged pixels, called from .5 on; frames with forgery"),
@@ -73,6 +78,17 @@ _PIXEL_NOTE = (
     "judged by the false alarm area. Ties count half. A clip without maps counts as the worst maps there are; a fake "
     "whose mask is unknown is left out."
 )
+_TWIN_NOTE = (
+    " The control is what the map of the unforged twin scores under the same mask: what is left is what tells forged "
+    "from genuine."
+)
+#: What is missing, in words, by its name in `Localization.absent`.
+_NOT_JUDGED = {
+    "frame_auc": "is not judged on moments",
+    "temporal": "is not judged on stretches",
+    "pixel": "is not judged on pixels",
+    "pixel_twin": "has no control by real twins, so its pixel AUC may be owed to finding faces alone",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +130,9 @@ def where_section(reading: Reading, pictures: Sequence[Figure]) -> list[Section]
     if maps:
         caption = "Which pixels are forged: each value with its 95 % interval over components."
         groups = [_group("", PIXELS, [row.found.pixel for row in maps])]
-        blocks.append(_table(caption, "Pixels", maps, groups, _PIXEL_NOTE, reading))
+        controlled = any("pixel_auc_twin" in (row.found.pixel or {}) for row in maps)
+        note = _PIXEL_NOTE + (_TWIN_NOTE if controlled else "")
+        blocks.append(_table(caption, "Pixels", maps, groups, note, reading))
     blocks += _missing(reading)
     if pictures:
         words = (
@@ -152,10 +170,10 @@ def _missing(reading: Reading) -> list[Block]:
     for row in judged(reading):
         if row.detector in reading.mains:
             for name, why in row.found.absent.items():
-                what = {"frame_auc": "moments", "temporal": "stretches", "pixel": "pixels"}.get(name, name)
-                lines.setdefault(
-                    f"{shorten(row.detector, NAME_LENGTH)} is not judged on {what}: {clean(why)}", []
-                ).append(row.key.label)
+                words = _NOT_JUDGED.get(name, f"is not judged on {name}")
+                lines.setdefault(f"{shorten(row.detector, NAME_LENGTH)} {words}: {clean(why)}", []).append(
+                    row.key.label
+                )
     return [Paragraph((f"{words} ({', '.join(keys)}).",), "muted") for words, keys in lines.items()]
 
 
@@ -183,8 +201,12 @@ def _group(header: str, names: Sequence[Named], found: Sequence[Mapping[str, Est
     rows = []
     for named in names:
         if any(named.key in (values or {}) for values in found):
-            cells: list[Cell] = [
-                Text("–", tone="muted") if values is None else value_of(values.get(named.key)) for values in found
-            ]
+            cells = [_cell(named.key, values) for values in found]
             rows.append(Row(named.label, tuple(cells), "", named.meaning))
     return RowGroup(tuple(rows), header)
+
+
+def _cell(key: str, values: Mapping[str, Estimate] | None) -> Cell:
+    if values is None or (key in TWIN_METRICS and key not in values):  # the reason stands in a line of its own
+        return Text("–", tone="muted")
+    return value_of(values.get(key), signed=key == "pixel_auc_gain")

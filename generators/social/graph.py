@@ -176,7 +176,9 @@ def _picture(stream: Any, source: Source, target: Target) -> Any:
         stream = stream.filter("hflip").filter("vflip")
     elif orientation.rotation:
         stream = stream.filter("transpose", dir=_TURN[orientation.rotation])
-    stream = stream.filter("setpts", "PTS-STARTPTS")
+    period = 1 / source.rate
+    clock = f"N*{period.numerator}/{period.denominator}/TB" if source.counted else "PTS-STARTPTS"
+    stream = stream.filter("setpts", clock)
     stream = stream.filter("fps", fps=f"{target.rate.numerator}/{target.rate.denominator}", round="near")
     stream = stream.filter(
         "scale", target.width, target.height, flags="bicubic+accurate_rnd+bitexact",

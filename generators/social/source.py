@@ -84,6 +84,11 @@ class Source:
     sound: Sound | None
 
     @property
+    def counted(self) -> bool:
+        """Whether frames are put on the clock by their number: what FFmpeg guesses for reordered AVI is wrong."""
+        return self.demuxer == "avi" and self.steady
+
+    @property
     def first(self) -> Fraction:
         """Seconds of the first frame on the container's clock."""
         return self.ticks[0] * self.time_base
@@ -152,6 +157,7 @@ class _Packets:
 
     def __init__(self, path: Path, container: InputContainer, stream: VideoStream, limits: Limits) -> None:
         self.size = 0
+        self._avi = container.format.name == "avi"
         self._stamps: list[int | None] = []
         first: VideoFrame | None = None
         end = 0.0
@@ -166,7 +172,8 @@ class _Packets:
                 first = _picture(path, packet, limits)
             if packet.size and not packet.is_discard:
                 self.size += packet.size
-                self._stamps.append(packet.pts)
+                # AVI has no times of presentation, but its packets come at those at which the frames are shown
+                self._stamps.append(packet.dts if self._avi else packet.pts)
         if first is None:
             raise MediaError("decode_failed", path, "no frame could be decoded")
         self.first = first
@@ -176,7 +183,7 @@ class _Packets:
         """Time stamps of the frames, or None where the packets do not tell them."""
         known = sorted(stamp for stamp in self._stamps if stamp is not None)
         plain = len(known) == len(self._stamps) and all(a < b for a, b in pairwise(known))
-        return known if plain and known and self.first.pts == known[0] else None
+        return known if plain and known and (self._avi or self.first.pts == known[0]) else None
 
 
 def _picture(path: Path, packet: av.Packet[Any], limits: Limits) -> VideoFrame | None:

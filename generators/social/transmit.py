@@ -122,6 +122,9 @@ def _check_places(inputs: list[Path], outputs: list[Path]) -> None:
     named = [Path(path).absolute().resolve() for path in outputs]
     if len(set(named)) != len(named):
         raise ValueError("two of the files to write have the same name")
+    for path in outputs:
+        if Path(path).is_dir() or not Path(path).parent.is_dir():
+            raise ValueError(f"{str(path)!r} is a folder, or its folder is not there: name a file in one that is")
     for path in inputs:
         if Path(path).absolute().resolve() in named:
             raise ValueError(f"{str(path)!r} would be overwritten by what is made of it: name another place")

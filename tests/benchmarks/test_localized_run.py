@@ -16,6 +16,7 @@ from versioned_set import ORACLE, PLATFORM, SMALLER, write_truth, write_versione
 
 from benchmarks.assemble import RunOutcome, finish, read_result, run
 from benchmarks.fits import FitPlan
+from benchmarks.metrics.spatial import PIXEL_METRICS
 from benchmarks.predicting import Overwrite
 from benchmarks.predictions import SINCE_2, read_predictions, schema
 from benchmarks.progress import Quiet
@@ -26,9 +27,11 @@ from benchmarks.results import RESULT_SCHEMA_VERSION, TaskResult
 from benchmarks.run import main
 from benchmarks.runner import RunConfig
 from benchmarks.score import rescore
+from benchmarks.twins import NO_PROVENANCE
 from cmdfd.dataset import Dataset
 from cmdfd.errors import CmdfdError
 from cmdfd.media.masks import read_mask
+from cmdfd.tables import PROVENANCE
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +73,7 @@ def assert_perfect(found: Any) -> None:
     for part in (found.frame_auc, found.temporal, found.pixel):
         assert part
         for name, estimate in part.items():
-            wanted = 0.0 if name == "false_positive_area" else 1.0
+            wanted = {"false_positive_area": 0.0, "pixel_auc_twin": 0.5, "pixel_auc_gain": 0.5}.get(name, 1.0)
             assert estimate.value == pytest.approx(wanted, abs=1e-12), name
             assert estimate.low == pytest.approx(wanted) and estimate.high == pytest.approx(wanted), name
     assert found.absent == {} and found.proposal_rule == ""
@@ -94,6 +97,30 @@ def test_who_knows_the_truth_scores_one_everywhere(first: tuple[RunOutcome, Path
     assert task.platforms[0].gap is None and task.platforms[1].gap is not None
     assert task.platforms[1].gap.value == 0 and task.platforms[1].gap.unreliable is None
     assert all(row.gap is None for row in task.scenes)
+
+
+def test_who_marks_every_face_has_a_high_auc_and_no_gain(world: Path, tmp_path: Path) -> None:
+    task = task_of(run(config(world, tmp_path, "Painter", floors=False), Quiet()))
+    for found in (task.localization, *(row.localization for row in (*task.platforms, *task.scenes))):
+        assert found is not None and found.pixel is not None and found.absent == {}
+        gain = found.pixel["pixel_auc_gain"]
+        assert (gain.value, gain.low, gain.high) == (0.0, 0.0, 0.0)
+        assert found.pixel["pixel_auc_twin"].value == found.pixel["pixel_auc"].value
+    assert task.localization is not None and task.localization.pixel is not None
+    assert task.localization.pixel["pixel_auc"].value == pytest.approx(0.967, abs=0.004)
+
+
+def test_without_provenance_there_is_a_reason_instead_of_a_control(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world / "set", tmp_path / "set")
+    (tmp_path / "set" / PROVENANCE).unlink()
+    outcome = run(config(world, tmp_path, floors=False, report_on=(str(tmp_path / "set"),)), Quiet())
+    found = task_of(outcome).localization
+    assert found is not None and found.pixel is not None and found.absent == {"pixel_twin": NO_PROVENANCE}
+    assert set(found.pixel) == set(PIXEL_METRICS) and found.pixel["pixel_auc"].value == 1
+    assert rescore(outcome.folder).tasks == outcome.result.tasks
+    page = finish(outcome, Quiet()).read_text(encoding="utf-8")
+    assert f"has no control by real twins, so its pixel AUC may be owed to finding faces alone: {NO_PROVENANCE}" in page
+    assert "Control: the real twin" not in page and "what is left is what tells" not in page
 
 
 def test_floors_have_reasons_instead_of_numbers(first: tuple[RunOutcome, Path]) -> None:
@@ -128,6 +155,8 @@ def test_report_shows_platforms_stretches_and_masks(first: tuple[RunOutcome, Pat
     shapes = {read_mask(path).frames.shape for path in maps}
     assert shapes <= {(20, 64, 64), (16, SMALLER, SMALLER)}
     assert 'id="where"' in page and 'id="platforms"' in page
+    assert "what is left is what tells forged from genuine" in page and "Control: the real twin" in page
+    assert "has no control by real twins" not in page
     assert "In these frames 100 % of the forged pixels are called forged, and 0 % of the others." in page
     assert "No pixel is forged here" in page
     assert "chat &lt;app&gt;" in page and "<app>" not in page
@@ -176,6 +205,12 @@ def test_failures_and_missing_maps_count_as_the_worst(world: Path, tmp_path: Pat
     assert found is not None and found.pixel is not None and found.temporal is not None
     assert task.n_failed == 1 and found.n_without_maps == 3
     assert found.pixel["pixel_auc"].value == pytest.approx(22 / 24)  # a constant-wrong map has AUC 0
+    reason = "1 of 24 forged clips have no real twin to compare with"  # the twin has no map
+    assert found.pixel["pixel_auc_twin"].unreliable == found.pixel["pixel_auc_gain"].unreliable == reason
+    assert found.pixel["pixel_auc_twin"].value == 0.5 and found.pixel["pixel_auc"].unreliable is None
+    owners = [data.clip(one).face_id for one in (masked[0], masked[1], reals[0])]
+    wrong_and_held = len(set(owners[:2]) - {owners[2]})  # their AUC is 0, their twins' one half
+    assert found.pixel["pixel_auc_gain"].value == pytest.approx(0.5 - wrong_and_held / 23)
     assert found.pixel["pixel_f1@0.5"].value == pytest.approx(22 / 24)
     assert found.pixel["false_positive_area"].value == pytest.approx(1 / 48)
     assert found.temporal["ar@50"].value == pytest.approx(47 / 48)

@@ -13,6 +13,8 @@ import pytest
 from benchmarks.detector import PixelMaps
 from benchmarks.metrics.spatial import evaluate_pixels
 from benchmarks.pixels import (
+    NOT_SOUGHT,
+    Control,
     MapStore,
     counts_of,
     pixel_row,
@@ -20,6 +22,7 @@ from benchmarks.pixels import (
     read_pixels,
     schema,
     truth_kind,
+    twin_of,
     write_pixels,
 )
 from benchmarks.predictions import RowKey
@@ -163,6 +166,22 @@ def test_errors_name_the_clip(tmp_path: Path) -> None:
         pixel_row(KEY, clip("a", VIDEO, "m.mkv"), tmp_path / "m.mkv", maps_like(masks()))
 
 
+def test_the_twin_is_counted_under_the_mask_of_its_fake(tmp_path: Path) -> None:
+    write_mask(tmp_path / "m.mkv", masks(), 25)
+    fake, mask = clip("b", VIDEO, "m.mkv"), tmp_path / "m.mkv"
+    seen = maps_like(masks()[::-1])  # the map of the twin lies elsewhere, and half of it under the mask
+    row = pixel_row(KEY, fake, mask, maps_like(masks()), control=Control("a", seen))
+    assert (row["twin"], row["no_twin"]) == ("a", None)
+    alone = counts_of(pixel_row(KEY, fake, mask, seen))
+    table = twin_of(row)
+    assert alone is not None and table is not None and (table == alone.pixels).all()
+    without = pixel_row(KEY, fake, mask, maps_like(masks()), control=Control(why="no take"))
+    assert (without["twin"], without["twin_pixels"], without["no_twin"]) == (None, None, "no take")
+    assert pixel_row(KEY, fake, mask, None)["no_twin"] == NOT_SOUGHT
+    for real in (pixel_row(KEY, clip("a"), None, seen), pixel_row(KEY, clip("c", VIDEO), None, seen)):
+        assert real["twin"] is real["twin_pixels"] is real["no_twin"] is None  # nothing to compare under
+
+
 # -- the table ---------------------------------------------------------------------------------------------------
 
 
@@ -172,6 +191,7 @@ def table(tmp_path: Path) -> tuple[Path, list[dict]]:
         pixel_row(KEY, clip("a"), None, maps_like(masks())),
         pixel_row(KEY, clip("b", VIDEO, "m.mkv"), tmp_path / "m.mkv", maps_like(masks())),
         pixel_row(KEY, clip("c", VIDEO), None, maps_like(masks())),
+        pixel_row(KEY, clip("d", VIDEO, "m.mkv"), tmp_path / "m.mkv", None, control=Control("a", maps_like(masks()))),
     ]
     return tmp_path / "pixels.parquet", rows
 
@@ -181,9 +201,12 @@ def test_the_table_gives_the_same_numbers_without_media(tmp_path: Path) -> None:
     write_pixels(path, rows)
     again = read_pixels(path)
     assert again == rows
-    first = evaluate_pixels([counts_of(row) for row in rows], [0, 1, 1], ["a", "b", "c"])
-    assert evaluate_pixels([counts_of(row) for row in again], [0, 1, 1], ["a", "b", "c"]) == first
-    assert first["pixel_f1@0.5"].value == 1.0
+    numbers = [
+        evaluate_pixels([*map(counts_of, some)], [0, 1, 1, 1], ["a", "b", "c", "d"], twins=[*map(twin_of, some)])
+        for some in (rows, again)
+    ]
+    assert numbers[0] == numbers[1] and numbers[0]["pixel_f1@0.5"].value == 0.5
+    assert numbers[0]["pixel_auc_twin"].value == 1.0 and numbers[0]["pixel_auc_gain"].value == -1.0  # "d" failed
     data = path.read_bytes()
     write_pixels(path, rows)
     assert path.read_bytes() == data
@@ -202,6 +225,15 @@ def test_tables_that_are_wrong_are_refused_by_row(tmp_path: Path) -> None:
         read_pixels(path)
     write_pixels(path, [{**rows[2], "truth": "mask"}])
     with pytest.raises(CmdfdError, match="'pixels' is missing"):
+        read_pixels(path)
+    moved = list(rows[3]["twin_pixels"])
+    moved[20], moved[276] = moved[20] - 1, moved[276] + 1
+    for twin, words in ((moved, "are not of one mask"), ([1, 2], "needs 512 counts >= 0 and a mask, got 2")):
+        write_pixels(path, [{**rows[3], "twin_pixels": twin}])
+        with pytest.raises(CmdfdError, match=rf"row 0 \(clip 'd'\): .*{words}"):
+            read_pixels(path)
+    write_pixels(path, [{**rows[2], "twin_pixels": rows[3]["twin_pixels"]}])
+    with pytest.raises(CmdfdError, match="and a mask"):
         read_pixels(path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -210,6 +211,12 @@ def test_kinds_take_turns() -> None:
     plan = make_plan(_recipe(KINDS, kinds_per_take=1, splits={"test": {"identities": 8, "clips": 1}}))
     kinds = [clip.slot.recorded for take in plan.takes for clip in take.clips if not clip.original]
     assert kinds.count("real") == 8 and all(kinds.count(kind["kind"]) == 2 for kind in KINDS)
+    # inside each layout, so that the shape of a picture tells no kind
+    found = Counter(
+        (take.scene.layout if take.scene else "", clip.slot.recorded)
+        for take in plan.takes for clip in take.clips if not clip.original and clip.slot.recorded != "real"
+    )  # fmt: skip
+    assert len(found) == 8 and set(found.values()) == {1}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from benchmarks.detector import PixelMaps
 from benchmarks.metrics.spatial import (
     HIGHER_IS_BETTER,
     PIXEL_METRICS,
+    TWIN_METRICS,
     PixelCounts,
     count_pixels,
     evaluate_pixels,
@@ -238,3 +239,91 @@ def test_thousands_of_clips_are_judged_in_seconds() -> None:
     started = time.process_time()
     evaluate_pixels(counts, labels * 500, many)
     assert time.process_time() - started < 10
+
+
+# -- the control by real twins ------------------------------------------------------------------------------------
+
+
+def twinned(n: int = 13) -> tuple[list[PixelCounts], list[np.ndarray | None], list[int], list[str], list[np.ndarray]]:
+    """Reals and fakes, the twins' histograms under the fakes' masks, and per fake the AUC of map and twin."""
+    pairs, labels, components = clips(n)
+    counts, twins, aucs = [], [], []
+    for number, (truth, maps) in enumerate(pairs):
+        counts.append(counted(truth, maps))
+        twins.append(None)
+        if labels[number]:
+            _, other = clip(900 + number, n=len(truth), fake=True, skill=0)
+            seen = PixelMaps(maps.times, np.maximum(other.maps, maps.maps // 2))
+            twins[-1] = counted(truth, seen).pixels
+            aucs.append([roc_auc_score((truth > 10).ravel(), one.maps.ravel()) for one in (maps, seen)])
+    return counts, twins, labels, components, aucs
+
+
+def test_the_control_and_the_gain_equal_scikit_learn_and_a_plain_paired_loop() -> None:
+    counts, twins, labels, components, aucs = twinned()
+    found = evaluate_pixels(counts, labels, components, twins=twins, n_draws=200, seed=4)
+    assert tuple(found) == (*PIXEL_METRICS, *TWIN_METRICS)
+    values = np.array(aucs)
+    assert found["pixel_auc_twin"].value == pytest.approx(values[:, 1].mean())
+    assert found["pixel_auc_gain"].value == pytest.approx((values[:, 0] - values[:, 1]).mean())
+    draws = draw_components(components, 200, 4, labels)
+    fakes = [k for k, label in enumerate(labels) if label]
+    index = draws.index[fakes]
+    drawn = [np.average(values[:, 0] - values[:, 1], weights=row[index]) for row in draws.multiplicities]
+    gain = found["pixel_auc_gain"]
+    assert gain.low == pytest.approx(np.quantile(drawn, 0.0105), abs=0.004) and gain.unreliable is None
+    assert min(drawn) <= gain.low < gain.high <= max(drawn)  # type: ignore[operator]
+    plain = evaluate_pixels(counts, labels, components, n_draws=200, seed=4)
+    assert {name: found[name] for name in PIXEL_METRICS} == plain  # the control changes nothing else
+
+
+def test_the_same_map_on_fake_and_twin_has_a_gain_of_exactly_nothing() -> None:
+    counts, _, labels, components, _ = twinned()
+    same = [one.pixels if label else None for one, label in zip(counts, labels, strict=True)]
+    found = evaluate_pixels(counts, labels, components, twins=same, n_draws=50)
+    gain = found["pixel_auc_gain"]
+    assert (gain.value, gain.low, gain.high, gain.unreliable) == (0.0, 0.0, 0.0, None)
+    assert found["pixel_auc_twin"] == found["pixel_auc"]
+
+
+def test_a_perfect_map_gains_one_half_over_the_empty_map_of_its_twin() -> None:
+    pairs, labels, components = clips(3)
+    counts, twins = [], []
+    for (truth, maps), label in zip(pairs, labels, strict=True):
+        counts.append(counted(truth, PixelMaps(maps.times, np.where(truth > 10, 255, 0).astype(np.uint8))))
+        twins.append(counted(truth, PixelMaps(maps.times, np.zeros_like(maps.maps))).pixels if label else None)
+    found = evaluate_pixels(counts, labels, components, twins=twins, n_draws=20)
+    assert (found["pixel_auc_twin"].value, found["pixel_auc_gain"].value) == (0.5, 0.5)
+
+
+def test_fakes_without_a_twin_are_left_out_of_both_and_counted() -> None:
+    counts, twins, labels, components, aucs = twinned()
+    fewer = [None if number in (1, 3) else twin for number, twin in enumerate(twins)]
+    found = evaluate_pixels(counts, labels, components, twins=fewer, n_draws=20)
+    rest = np.array(aucs[2:])
+    assert found["pixel_auc_gain"].value == pytest.approx((rest[:, 0] - rest[:, 1]).mean())
+    assert found["pixel_auc"].value == pytest.approx(np.mean(aucs, axis=0)[0])
+    for name in TWIN_METRICS:  # 11 components are left
+        assert found[name].unreliable == "only 11 components"
+    one_less = [None if number == 1 else twin for number, twin in enumerate(twins)]
+    found = evaluate_pixels(counts, labels, components, twins=one_less, n_draws=20)
+    assert found["pixel_auc_gain"].unreliable == "1 of 13 forged clips have no real twin to compare with"
+    assert found["pixel_auc"].unreliable is None
+    none = evaluate_pixels(counts, labels, components, twins=[None] * len(counts), n_draws=5)
+    for name in TWIN_METRICS:
+        assert none[name].value is None and "has a real twin" in str(none[name].unreliable)
+
+
+def test_unknown_masks_and_wrong_twins() -> None:
+    counts, twins, labels, components, aucs = twinned()
+    some: list[PixelCounts | None] = [None if number == 1 else one for number, one in enumerate(counts)]
+    found = evaluate_pixels(some, labels, components, twins=twins, n_draws=20)
+    rest = np.array(aucs[1:])
+    assert found["pixel_auc_twin"].value == pytest.approx(rest[:, 1].mean())
+    unknown = evaluate_pixels([None], [1], ["a"], twins=[None])
+    assert tuple(unknown) == (*PIXEL_METRICS, *TWIN_METRICS) and all(one.value is None for one in unknown.values())
+    with pytest.raises(ValueError, match="twins and 26 labels must be as many"):
+        evaluate_pixels(counts, labels, components, twins=twins[1:])
+    swapped = [twins[5] if number == 1 else twin for number, twin in enumerate(twins)]
+    with pytest.raises(ValueError, match="was not counted under the mask of its fake"):
+        evaluate_pixels(counts, labels, components, twins=swapped)

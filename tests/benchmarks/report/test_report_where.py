@@ -9,7 +9,7 @@ import pytest
 from page_checks import read
 from synthetic_run import Synthetic, make_item, make_items
 
-from benchmarks.metrics.spatial import PIXEL_METRICS
+from benchmarks.metrics.spatial import PIXEL_METRICS, TWIN_METRICS
 from benchmarks.metrics.temporal_bootstrap import KEYS
 from benchmarks.report.marks import MOST_MARKED, MarkedItem, mark_figures
 from benchmarks.report.report import write_report
@@ -29,7 +29,7 @@ def localization(start: float = 0.5, rule: str = "") -> Localization:
     return Localization(
         frame_auc=estimates(("pooled", "within_clip"), start + 0.1),
         temporal=estimates(KEYS, start),
-        pixel=estimates(PIXEL_METRICS, start + 0.2),
+        pixel=estimates((*PIXEL_METRICS, *TWIN_METRICS), start + 0.2),
         proposal_rule=rule,
         n_forged=40,
         n_partial=30,
@@ -87,7 +87,8 @@ def test_nothing_appears_without_stretches_masks_or_platforms(synthetic: Synthet
 
 
 def test_every_number_and_its_meaning_is_printed(synthetic: Synthetic, tmp_path: Path) -> None:
-    assert {named.key for named in STRETCHES} == set(KEYS) and {named.key for named in PIXELS} == set(PIXEL_METRICS)
+    assert {named.key for named in STRETCHES} == set(KEYS)
+    assert {named.key for named in PIXELS} == {*PIXEL_METRICS, *TWIN_METRICS}
     result = located(synthetic.result)
     reader = read(page_of(result, synthetic, tmp_path, (mark(),)))
     text = reader.text.partition("Where the forgery is Finding out")[2]
@@ -102,6 +103,28 @@ def test_every_number_and_its_meaning_is_printed(synthetic: Synthetic, tmp_path:
     assert "In these frames 100 % of the forged pixels are called forged, and 0 % of the others." in text
     line = next(one for one in closing_table(result).splitlines() if one.startswith("where, mds:mini on mini-a/test"))
     assert number((found.frame_auc or {})["within_clip"].value) in line
+
+
+def test_a_pixel_auc_without_its_control_says_so(synthetic: Synthetic, tmp_path: Path) -> None:
+    reason = "no unchanged real clip of its take was judged"
+
+    def bare(task: TaskResult) -> TaskResult:
+        if task.localization is None or task.localization.pixel is None:
+            return task
+        pixel = {name: value for name, value in task.localization.pixel.items() if name not in TWIN_METRICS}
+        found = task.localization.model_copy(update={"pixel": pixel, "absent": {"pixel_twin": reason}})
+        return task.model_copy(update={"localization": found})
+
+    result = located(synthetic.result)
+    text = read(page_of(result, synthetic, tmp_path)).text
+    assert "under the same mask: what is left is what tells forged from genuine." in text
+    assert f"+{number(estimates(('gain',), 0.756)['gain'].value)}" in text  # the gain is signed
+    result = result.model_copy(update={"tasks": [bare(task) for task in result.tasks]})
+    text = read(page_of(result, synthetic, tmp_path)).text
+    assert (
+        f"mds:mini has no control by real twins, so its pixel AUC may be owed to finding faces alone: {reason}" in text
+    )
+    assert "what is left is what tells" not in text and "not computed" not in text.partition("Where the forgery")[2]
 
 
 def test_platforms_say_what_each_costs(synthetic: Synthetic, tmp_path: Path) -> None:

@@ -176,6 +176,38 @@ def test_every_profile_on_every_shape_and_rate(tmp_path, shelf, number):
         assert [step["deviations"] for step in sent.result.details["steps"]] == [[] for _ in chain.split("+")]
 
 
+MAKES = {
+    "reordered.avi": ["-c:v", "libx264", "-bf", 3, "-c:a", "pcm_s16le"],  # its frames have no times of presentation
+    "deep.mp4": ["-c:v", "libx265", "-pix_fmt", "yuv420p10le", "-x265-params", "log-level=none", "-c:a", "aac"],
+    "old.mpg": ["-c:v", "mpeg1video", "-q:v", 2, "-c:a", "mp2"],
+    "late.ts": ["-c:v", "libx264", "-c:a", "aac"],  # begins at 1.4 s
+    "web.webm": ["-c:v", "libvpx-vp9", "-b:v", "1M", "-cpu-used", 8, "-c:a", "libopus"],
+}
+
+
+class Remade(Shelf):
+    """The same clip, coded and packed in another way."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        super().__init__(folder)
+        self._name = name
+
+    def files(self, pattern: Pattern) -> list[Path]:
+        source, mask, track = super().files(pattern)
+        ffmpeg("-i", source, *MAKES[self._name], source.with_name(self._name))
+        return [source.with_name(self._name), mask, track]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MAKES)
+def test_other_containers_keep_mask_flash_and_click_in_place(tmp_path, name):
+    for chain in ("facebook_hd", "whatsapp+facebook_sd"):
+        sent = Sent(tmp_path, Pattern(seconds=1.0, flash=0.6), chain, Remade(tmp_path, name))
+        sent.check_times()
+        sent.check_places()
+        sent.check_change()
+
+
 def test_soft_edges_stay_soft_and_equal_sizes_are_exact(tmp_path):
     same = Sent(tmp_path, Pattern(fps=Fraction(25), seconds=0.4), "wechat_pc")  # nothing to scale, 25 fps kept
     assert all(
