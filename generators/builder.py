@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 TAKE_FORMAT = 2
 #: Seconds that sending one clip through a platform may need besides; a few are usual.
 VERSION_SECONDS = 60.0
+#: The platform's own limit ends a program that hangs, by name, before the take's limit takes all clips along.
+STUCK_SECONDS = 300.0
 
 
 def build(
@@ -229,7 +231,7 @@ class _Run:
         several = {tuple(clip.slot.generator for clip in take.clips) for take in self.plan.takes}
         own = (sum(getattr(make_generator(name), "timeout", 0.0) for name in names) for names in several)
         sent = max(sum(bool(clip.original) for clip in take.clips) for take in self.plan.takes)
-        return self.options.timeout + max(own) + sent * VERSION_SECONDS
+        return self.options.timeout + max(own) + sent * VERSION_SECONDS + (STUCK_SECONDS if sent else 0.0)
 
     def _take_plan(self, open_takes: Sequence[PlannedTake]) -> WorkPlan:
         source = self.plan.recipe.source.model_dump(mode="json")
@@ -293,10 +295,20 @@ class _Run:
         for take in open_takes:
             key = take.item.key
             if key in clips:
-                found[key] = clips[key]
+                found[key] = clips[key] if clips[key].value is not None else self._salvaged(take, clips[key])
             elif key in takes and takes[key].status != OK:
                 found[key] = takes[key]
         return found
+
+    def _salvaged(self, take: PlannedTake, ended: WorkResult) -> WorkResult:
+        """A take whose worker ended too early: what it finished counts, and the rest ends as the worker did."""
+        lines = ended.detail.strip().splitlines()
+        jobs = []
+        for clip in (clip for clip in take.clips if clip.refused is None):
+            told = {"id": clip.id, "kind": clip.slot.kind, "code": ended.status}
+            lost = {"clip": None, "refused": {**told, "reason": lines[-1] if lines else ended.status}}
+            jobs.append(read_job(self.work, self.out, self.jobs[clip.id]) or {**lost, "provenance": None, "stages": []})
+        return replace(ended, value={"jobs": jobs})
 
     def _finish(self, results: Mapping[str, WorkResult]) -> BuildReport:
         began = time.perf_counter()

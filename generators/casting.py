@@ -73,9 +73,16 @@ def casts(items: Sequence[SourceItem], people: Mapping[str, int], seed: int) -> 
             else:
                 turn.remove(layout)
             size = people.get(layout, 1)
-            found.append(Cast(layout, tuple(tuple(takes) for takes in persons[place : place + size])))
-            place += size
+            # partners are the first with the second, the third with the fourth: no cast may begin between two
+            block = persons[place : place + size + size % 2]
+            found.append(_cast(layout, block[:size]))
+            found += [_cast(layout if size == 1 else LONE, [one]) for one in block[size:]]
+            place += len(block)
     return found
+
+
+def _cast(layout: str, persons: Sequence[Sequence[SourceItem]]) -> Cast:
+    return Cast(layout, tuple(tuple(takes) for takes in persons))
 
 
 def plan_scenes(items: Sequence[SourceItem], recipe: ScenesRecipe, seed: int) -> dict[str, PlannedScene]:

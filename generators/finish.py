@@ -91,7 +91,10 @@ def gather(plan: BuildPlan, results: Mapping[str, WorkResult]) -> Made:
             clips.append(clip_of(job["clip"]["split"], job["clip"]))
             provenance.append(job["provenance"])
             stages += job["stages"]
-    return Made(tuple(with_components(clips)), tuple(refused), tuple(provenance), tuple(stages))
+    # who stands beside others hangs on all that the source says of them, also where no clip of their own was made
+    beside = {one.key: one for take in plan.takes if take.scene for one in take.scene.bystanders}
+    also = [Identity(one.face_id, one.voice_id, one.source_ids) for one in beside.values()]
+    return Made(tuple(with_components(clips, also)), tuple(refused), tuple(provenance), tuple(stages))
 
 
 def _made_slots(take: PlannedTake) -> list[Slot]:
@@ -104,8 +107,12 @@ def _kind(slot: Slot) -> str:
     return f"{name}, {slot.platform}" if slot.platform else name
 
 
-def with_components(clips: Sequence[Clip]) -> list[Clip]:
+def with_components(clips: Sequence[Clip], also: Sequence[Identity] = ()) -> list[Clip]:
     """Clips with their connected component filled in.
+
+    Args:
+        clips: All clips.
+        also: What else hangs together.
 
     Raises:
         CmdfdError: If a face, voice or source is in two splits.
@@ -120,7 +127,7 @@ def with_components(clips: Sequence[Clip]) -> list[Clip]:
                     f"the {what} {name!r} is in {other.split!r} (a clip of {other.kind!r}) and in {clip.split!r} "
                     f"(a clip of {clip.kind!r}); a generator must borrow inside a split only"
                 )
-    groups = components(rows)
+    groups = components([*rows, *also])[: len(rows)]
     return [replace(clip, component=group) for clip, group in zip(clips, groups, strict=True)]
 
 
@@ -131,13 +138,13 @@ def audit(made: Made, draws: int, seed: int) -> dict[str, Any]:
         The originals' report as JSON-able data, its `platforms` the others' by name; `status` is the worst of all, and
         `originals` that of the originals alone.
     """
-    report = dict(_gated(made, "", draws, seed))
-    report["originals"] = report["status"]
     labels: dict[str, set[int | None]] = {}
     for clip in made.clips:
         labels.setdefault(clip.platform, set()).add(clip.labels.label)
     names = sorted(name for name, found in labels.items() if name and found >= {0, 1})
-    report["platforms"] = {name: _gated(made, name, draws, seed) for name in names}
+    report = dict(_gated(made, "", draws, seed, 1 + len(names)))
+    report["originals"] = report["status"]
+    report["platforms"] = {name: _gated(made, name, draws, seed, 1 + len(names)) for name in names}
     failed = [name for name, one in report["platforms"].items() if one["status"] == "failed"]
     if failed and report["status"] != "failed":
         report |= {"status": "failed", "passed": False}
@@ -148,8 +155,8 @@ def audit(made: Made, draws: int, seed: int) -> dict[str, Any]:
     return report
 
 
-def _gated(made: Made, platform: str, draws: int, seed: int) -> dict[str, Any]:
-    """The gate over one platform's versions."""
+def _gated(made: Made, platform: str, draws: int, seed: int, n_gates: int) -> dict[str, Any]:
+    """The gate over one platform's versions, one of `n_gates`."""
     import pandas as pd
 
     from cmdfd.audit.gate import gate
@@ -165,7 +172,7 @@ def _gated(made: Made, platform: str, draws: int, seed: int) -> dict[str, Any]:
         for row in made.stages
         if row["stage"] == stage and row["id"] in facts
     ]
-    report = gate(pd.DataFrame(rows).sort_values("id", ignore_index=True), n_draws=draws, seed=seed)
+    report = gate(pd.DataFrame(rows).sort_values("id", ignore_index=True), n_draws=draws, seed=seed, n_gates=n_gates)
     return dict(report.to_dict())
 
 

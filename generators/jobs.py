@@ -116,6 +116,7 @@ def clips_payload(
             "panels": clip.slot.panels,
             "platform": clip.slot.platform,
             "chain": clip.slot.chain,
+            "chain_address": clip.slot.chain_address,
             "original": clip.original,
             "donor": clip.donor.item.key if clip.donor else None,
             "relation": clip.donor.relation if clip.donor else "",

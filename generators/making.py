@@ -17,7 +17,7 @@ from generators.generator import Job, Outcome, Take
 from generators.pairing import PARTNER
 from generators.registry import make_generator, make_sham
 from generators.rows import Cues, clip_row, file_cues, provenance_row, take_cues
-from generators.staging import Staged, plain_scene, stage
+from generators.staging import Staged, joined, plain_scene, stage
 from generators.stopwatch import ENCODE, GENERATE, HARMONISE, LOAD, MEASURE
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def make_clip(bench: Bench, clip: Payload, folder: Path, source_cues: Cues) -> M
         others = {index: _beside(bench, clip, generator, beside[index]) for index in range(clip["panels"] - 1)}
     with bench.watch.lap(HARMONISE):
         staged = stage(bench, outcome, clip["on"], others)
+        outcome = joined(outcome, others)
         made = _harmonised(bench, staged)
     if outcome.masks is not None and (made.masks is None or not forged(made.masks).any()):
         raise MediaError("unsupported", bench.item.key, "no pixel inside the clip was changed")

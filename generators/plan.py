@@ -16,6 +16,7 @@ from generators.pairing import all_donors
 from generators.record import most_restrictive, rights_problem
 from generators.registry import make_generator, resolve_params
 from generators.sources.registry import make_source
+from generators.splice.scenes.layouts import CODE_VERSION as SCENES_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,6 +51,7 @@ class Slot:
         panels: How many panels of the scene it forges.
         platform: Name of the chain of platforms that a finished clip is sent through, "" for an original.
         chain: That chain as the recipe names it.
+        chain_address: Its content address when it was planned.
     """
 
     kind: str
@@ -62,6 +64,7 @@ class Slot:
     panels: int = 1
     platform: str = ""
     chain: str = ""
+    chain_address: str = ""
 
     @property
     def recorded(self) -> str:
@@ -328,7 +331,7 @@ class _Planner:
         }
         if (scene := self.scenes.get(item.key)) is not None:
             beside = [_described(other) for other in scene.bystanders]
-            described["scene"] = [scene.drawn, beside, *([] if plain_real else [slot.on, slot.panels])]
+            described["scene"] = [SCENES_VERSION, scene.drawn, beside, *([] if plain_real else [slot.on, slot.panels])]
         address = content_id("clip", CODE_VERSION, recipe.source.kind, recipe.seed, described, length=64)
         paths = clip_paths(item.split or "", address[:16], 0, _SUFFIX[recipe.harmonise.container])
         refused = self._refused(item, slot, donor, needs_donor=spec.needs_donor and not plain_real)
@@ -337,7 +340,8 @@ class _Planner:
     def _version(self, item: SourceItem, original: PlannedClip, platform: str) -> PlannedClip:
         address = content_id("version", CODE_VERSION, original.address, self.chains[platform].address, length=64)
         paths = clip_paths(item.split or "", address[:16], 0, ".mp4")
-        slot = replace(original.slot, platform=platform, chain=self.chains[platform].text)
+        chain = self.chains[platform]
+        slot = replace(original.slot, platform=platform, chain=chain.text, chain_address=chain.address)
         return PlannedClip(address[:16], address, slot, original.params, paths, original=original.id)
 
     def _refused(
@@ -348,6 +352,9 @@ class _Planner:
         if slot.recorded == REAL_KIND or self.rights_override:
             return None
         scene = self.scenes.get(item.key)
+        if scene is not None and slot.panels > len(scene.bystanders) + 1:
+            n = len(scene.bystanders) + 1
+            return "input_unsupported", f"{slot.panels} panels shall be forged, but {scene.layout!r} shows {n} here"
         shown = [item, *([donor.item] if donor else []), *(scene.bystanders if scene else ())]
         return rights_problem(most_restrictive([one.rights for one in shown]))
 

@@ -51,17 +51,34 @@ def check_names(recipe: Recipe, tree: Any, where: str) -> None:
         place = ("kinds", index)
         if attempt((*place, "generator" if kind.generator else "kind"), partial(make_generator, kind.made_by)):
             found += [_told(where, tree, (*place, *inside), text) for inside, text in _kind_problems(kind)]
+    for named, action in _named(recipe):
+        attempt(named, action)
+    if found:
+        raise RecipeError("\n".join(found[:_MAX_TOLD]))
+
+
+def _named(recipe: Recipe) -> Iterator[tuple[tuple[str | int, ...], Callable[[], object]]]:
+    """What else a recipe names: where it stands, and what tries it."""
     layouts = recipe.scenes.layouts if recipe.scenes else []
-    lists: tuple[tuple[tuple[str, str], list[str], Callable[[str], object]], ...] = (
+    for index, kind in enumerate(recipe.kinds):
+        if kind.panels > 1:
+            yield ("kinds", index, "panels"), partial(_panels, kind.panels, layouts)
+    lists: tuple[tuple[tuple[str, str], Sequence[str], Callable[[str], object]], ...] = (
         (("real", "through"), recipe.real.through, make_generator),
         (("scenes", "layouts"), layouts, _layout),
         (("social", "chains"), recipe.social.chains, _chain),
     )
-    for where_in, texts, action in lists:
+    for place, texts, action in lists:
         for index, text in enumerate(texts):
-            attempt((*where_in, index), partial(action, text))
-    if found:
-        raise RecipeError("\n".join(found[:_MAX_TOLD]))
+            yield (*place, index), partial(action, text)
+
+
+def _panels(n: int, layouts: Sequence[str]) -> None:
+    from generators.splice.scenes.layouts import layout_of
+
+    most = max(layout_of(name).people for name in layouts)
+    if n > most:
+        raise CmdfdError(f"{n} panels shall be forged, but no layout of the recipe shows more than {most} people")
 
 
 def _layout(name: str) -> object:

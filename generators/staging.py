@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from cmdfd.clip import Segment
+from cmdfd.clip import Labels, Segment
 from generators.rows import in_window
 
 if TYPE_CHECKING:
@@ -45,6 +45,26 @@ def plain_scene(bench: Bench) -> Take:
     if bench.plain is None:
         bench.plain = _composed(bench, bench.take, None, {}).take
     return bench.plain
+
+
+def joined(outcome: Outcome, beside: Mapping[int, Outcome]) -> Outcome:
+    """An outcome whose labels and details also tell of those who stand beside the take and are forged too.
+
+    A label is 1 where it is for anybody, else unknown where it is for anybody. Who drives somebody beside the take is
+    another person, so an identity that the generator leaves open is a mismatch there.
+    """
+    if not beside:
+        return outcome
+
+    def united_label(name: str) -> int | None:
+        found = [getattr(outcome.labels, name)]
+        others = [getattr(one.labels, name) for one in beside.values()]
+        found += [1 if other is None and name == "identity_mismatch" else other for other in others]
+        return 1 if 1 in found else None if None in found else 0
+
+    labels = Labels(**{field.name: united_label(field.name) for field in fields(Labels)})
+    told = {"beside": [{"panel": index + 1, **one.details} for index, one in beside.items()]}
+    return replace(outcome, labels=labels, details={**outcome.details, **told})
 
 
 def stage(bench: Bench, outcome: Outcome, on: str, beside: Mapping[int, Outcome]) -> Staged:

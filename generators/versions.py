@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.clip import Segment, sha256_file
+from cmdfd.errors import JobError
 from cmdfd.tables import clip_of
 from generators.making import MadeClip
 from generators.record import as_text
@@ -40,6 +41,8 @@ def make_version(bench: Bench, clip: Mapping[str, Any], original: Mapping[str, A
 
     base = clip_of(original["clip"]["split"], original["clip"])
     chain, out = resolve_chain(clip["chain"]), bench.out
+    if chain.address != clip["chain_address"]:
+        raise JobError("crashed", clip["platform"], f"the profile {clip['chain']!r} changed while the build ran")
     path = folder / Path(clip["paths"]["file"]).name
     sides = {
         "mask": None if base.mask is None else (out / base.mask, path.with_name(f"{path.name}.mask.mkv")),

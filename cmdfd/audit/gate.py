@@ -69,7 +69,7 @@ def cue_of(name: str) -> Cue:
     )
 
 
-def gate(table: pd.DataFrame, *, n_draws: int = 999, seed: int = 0) -> GateReport:
+def gate(table: pd.DataFrame, *, n_draws: int = 999, seed: int = 0, n_gates: int = 1) -> GateReport:
     """Audit a table of cues.
 
     Args:
@@ -77,6 +77,7 @@ def gate(table: pd.DataFrame, *, n_draws: int = 999, seed: int = 0) -> GateRepor
             `kind`, and the cues, whose names have a dot ("time.av_gap"). Other columns are ignored.
         n_draws: Rearrangements of the labels, at least; more are drawn where there are many fake kinds.
         seed: Seed.
+        n_gates: How many gates are asked about the same set, one for each platform; the p of each is corrected for all.
 
     Raises:
         CmdfdError: Where a column is missing, a clip has no component, or a class has no clip.
@@ -85,8 +86,9 @@ def gate(table: pd.DataFrame, *, n_draws: int = 999, seed: int = 0) -> GateRepor
     labels, components = known.labels, known.components
     columns = _columns(known.table)
     analyses = _analyses(known)
-    draws = max(n_draws, DRAWS_PER_ANALYSIS * len(analyses) - 1)
-    judged = [_judge(analysis, columns, len(analyses), draws, seed) for analysis in analyses]
+    n_tests = len(analyses) * n_gates
+    draws = max(n_draws, DRAWS_PER_ANALYSIS * n_tests - 1)
+    judged = [_judge(analysis, columns, n_tests, draws, seed) for analysis in analyses]
     findings = sorted((finding for one in judged for finding in one.findings), key=lambda finding: finding.rank)
     return GateReport(
         findings=tuple(findings),

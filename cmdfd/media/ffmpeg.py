@@ -88,7 +88,11 @@ def program_version(program: Path | None = None) -> str:
     Raises:
         FfmpegError: If there is none, or it does not tell.
     """
-    chosen = program or find_ffmpeg()
+    return _version_of(program or find_ffmpeg())
+
+
+@lru_cache(maxsize=8)
+def _version_of(chosen: Path) -> str:
     try:
         asked = subprocess.run([str(chosen), "-version"], capture_output=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError) as error:

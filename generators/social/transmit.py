@@ -7,7 +7,6 @@ import subprocess
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from cmdfd.errors import JobError, MediaError
 from cmdfd.faces.tracks import load_track, save_track
 from cmdfd.media.decode import read_audio
 from cmdfd.media.encode import atomic_path
-from cmdfd.media.ffmpeg import FfmpegError, find_ffmpeg, local, run_graph
+from cmdfd.media.ffmpeg import FfmpegError, find_ffmpeg, local, program_version, run_graph
 from generators.social.carry import carry_mask, carry_track, output_places, shown_frames
 from generators.social.chain import Chain, resolve_chain
 from generators.social.check import meets
@@ -206,16 +205,6 @@ def _command(graph: Any, source: Path, out: Path) -> str:
     return shlex.join(names.get(str(part), str(part)) for part in graph.compile(cmd="ffmpeg"))
 
 
-@lru_cache(maxsize=4)
-def ffmpeg_version(program: Path) -> str:
-    """First line of what `ffmpeg -version` says, up to its copyright; "unknown" if it says nothing."""
-    try:
-        asked = subprocess.run([str(program), "-version"], capture_output=True, timeout=60, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return asked.stdout.decode("utf-8", "replace").split("\n")[0].split(" Copyright")[0].strip() or "unknown"
-
-
 def _described(chain: Chain, files: _Files, made: Source, steps: list[dict[str, Any]]) -> Transmitted:
     rate = samples = 0
     if made.sound is not None:
@@ -231,7 +220,7 @@ def _described(chain: Chain, files: _Files, made: Source, steps: list[dict[str, 
         details={
             "chain": chain.name,
             "address": chain.address,
-            "ffmpeg": ffmpeg_version(find_ffmpeg()),
+            "ffmpeg": program_version(),
             "steps": steps,
         },
     )

@@ -25,7 +25,7 @@ _LETTERS = "ABCDEFGHKLMNPRSTUVXZ"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawing:
-    """A drawn thing of radius `RADIUS` about `MIDDLE`.
+    """A thing in the middle of a square.
 
     Args:
         picture: [S, S, 3] uint8; its colours go on beyond its edge, so that none shines through a soft one.
@@ -33,11 +33,21 @@ class Drawing:
         outline: [K, 2] hull about the middle, in radii.
     """
 
-    RADIUS: ClassVar[float] = 110.0
-    MIDDLE: ClassVar[Floats] = np.array([127.5, 127.5], np.float32)
+    #: Radius as a share of the square's side: the rest is room for soft edges.
+    SHARE: ClassVar[float] = 110 / 256
     picture: Bytes
     opacity: Bytes
     outline: Floats
+
+    @property
+    def radius(self) -> float:
+        """In its own pixels."""
+        return self.SHARE * len(self.opacity)
+
+    @property
+    def middle(self) -> float:
+        """Of the square, in its own pixels: the same for x and y."""
+        return (len(self.opacity) - 1) / 2
 
 
 @lru_cache(maxsize=32)
@@ -49,10 +59,16 @@ def drawing(name: str, seed: int) -> Drawing:
         seed: Of its colours and letters.
     """
     picture, opacity = DRAWINGS[name](np.random.default_rng(seed))
+    picture.flags.writeable = opacity.flags.writeable = False
+    return Drawing(picture, opacity, hull_of(opacity))
+
+
+def hull_of(opacity: Bytes) -> Floats:
+    """[K, 2] hull of what is seen in a square [S, S], about its middle, in radii of a `Drawing`."""
     contours, _ = cv2.findContours((opacity > 20).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     hull = cv2.convexHull(np.concatenate(contours)).reshape(-1, 2).astype(np.float32)
-    picture.flags.writeable = opacity.flags.writeable = False
-    return Drawing(picture, opacity, np.asarray((hull - Drawing.MIDDLE) / Drawing.RADIUS, np.float32))
+    side = len(opacity)
+    return np.asarray((hull - (side - 1) / 2) / (Drawing.SHARE * side), np.float32)
 
 
 def _colour(

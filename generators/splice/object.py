@@ -1,4 +1,4 @@
-"""A thing that was not there: drawn, and moving with what it lies on."""
+"""A thing that was not there: drawn or cut out of a picture, and moving with what it lies on."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import cv2
 import numpy as np
 
 from generators.generator import GeneratorSpec
+from generators.splice.cutouts import cutout_files, read_cutout
 from generators.splice.drawings import HEIGHTS, Drawing, drawing
 from generators.splice.layers import Box, moved_picture
 from generators.splice.params import ObjectParams
 from generators.splice.placed import Layer, Placed, Plan, grain_of, grained
-from generators.splice.places import Region, Search, drawn_radius
+from generators.splice.places import Search, drawn_radius
 from generators.video.mesh_swap import to_lab
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from generators.generator import Job
     from generators.video.mesh_warp import Bytes, Floats
@@ -36,65 +37,83 @@ _LENS = 0.6
 
 
 class ObjectSplice(Placed):
-    """Put a drawn thing (badge, poster, cup, ball) into the picture.
+    """Put a thing into the picture: a drawn one (badge, poster, cup, ball), or one that the user cut out.
 
     It lies off the face, moves with what is seen around it, is lit like what it covers, and has the recording's
-    grain. Drawing, colours and place are drawn by chance; `draw` says among which things.
+    grain. Drawing, colours and place are drawn by chance; `draw` says among which things. With `cutout` it is an RGBA
+    image, or one of a folder's by chance; its name and hash are in the details. Whether it may be used and shared is
+    for the user to know: the clip's rights are those of the recording.
     """
 
     spec = GeneratorSpec(
         name="splice/object",
         family="splice",
-        summary="a drawn thing put into the picture, moving and lit with it; soft pixel mask",
+        summary="a drawn or cut-out thing put into the picture, moving and lit with it; soft pixel mask",
         modalities=("video",),
-        known_cues=("drawn, not filmed", "added grain", "no shadow on what lies around it"),
+        known_cues=("drawn or of another camera", "added grain", "no shadow on what lies around it"),
         params=ObjectParams().model_dump(mode="json"),
         cost=0.04,
     )
 
     def _plan(self, job: Job, frames: range) -> Plan:
         params, take, rng = ObjectParams.read(job.params, self.spec.name), job.take, job.rng
-        name = params.draw[int(rng.integers(len(params.draw)))]
-        radius, seed = drawn_radius(rng, params.size, take), int(rng.integers(2**31))
-        thing = drawing(name, seed)
+        chosen = _choose(params, rng, self.spec.name)
+        radius, thing = drawn_radius(rng, params.size, take), self._thing(job, chosen)
         reference = frames[len(frames) // 2]
         search = Search(take, frames, reference, np.asarray(radius * thing.outline, np.float32), self.spec.name)
         image, height = take.frames[reference], take.frames.shape[1]
-        wish = HEIGHTS[name]
+        wish = HEIGHTS.get(str(chosen.get("drawing")))
 
         def score(centre: Floats) -> float:
             patch, inside = search.cut(image, centre)
             uneven = float(cv2.meanStdDev(cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY), mask=inside)[1][0, 0])
-            return float(-_UNEVEN * uneven - _HEIGHT * abs(float(centre[1]) / height - wish))
+            return -_UNEVEN * uneven - (0 if wish is None else _HEIGHT * abs(float(centre[1]) / height - wish))
 
         region = search.best(search.centres(rng)[:_PLACES], score, -np.inf, "")
-        return Plan(region, "feather", {"drawing": name, "drawing_seed": seed, "size": radius}, name)
+        return Plan(region, "feather", {**chosen, "size": radius}, str(chosen.get("drawing", "cutout")))
+
+    def _thing(self, job: Job, chosen: Mapping[str, Any]) -> Drawing:
+        if "drawing" in chosen:
+            return drawing(str(chosen["drawing"]), int(chosen["drawing_seed"]))
+        params = ObjectParams.read(job.params, self.spec.name)
+        files = cutout_files(str(params.cutout), self.spec.name)
+        return read_cutout(next(each for each in files if each.name == chosen["cutout"]), self.spec.name).thing
 
     def _layers(self, job: Job, frames: range, plan: Plan) -> Iterator[Layer]:
         take, region = job.take, plan.region
-        thing = drawing(plan.variant, int(plan.details["drawing_seed"]))
+        thing = self._thing(job, plan.details)
         grain = grain_of(take.frames, frames, region.box_at(len(frames) // 2, take.frames.shape[1:]))
         dim, fade = _exposure(take.frames[region.motion.reference]), _colour(take.frames[region.motion.reference])
         for rank, index in enumerate(frames):
             box = region.box_at(rank, take.frames.shape[1:])
-            affine = _of_drawing(plan, region, rank)
+            affine = _of_drawing(thing, plan, rank)
             seen = _faded(moved_picture(thing.picture, affine, box), fade)
             light = _light(take.frames[index][box.slices], region.inside_at(rank, box), region.radius)
             over = cv2.GaussianBlur(seen * (dim * light)[..., None], (0, 0), _LENS)
             yield Layer(box, grained(np.asarray(over, np.float32), grain, job.rng), self._alpha(job, plan, rank, box))
 
     def _alpha(self, job: Job, plan: Plan, rank: int, box: Box) -> Floats:
-        thing = drawing(plan.variant, int(plan.details["drawing_seed"]))
-        opaque = moved_picture(thing.opacity, _of_drawing(plan, plan.region, rank), box)
+        thing = self._thing(job, plan.details)
+        opaque = moved_picture(thing.opacity, _of_drawing(thing, plan, rank), box)
         return np.asarray(cv2.GaussianBlur(opaque.astype(np.float32) / np.float32(255), (0, 0), _LENS), np.float32)
 
 
-def _of_drawing(plan: Plan, region: Region, rank: int) -> Any:
-    """[2, 3] from a drawing's pixels to those of a frame of the window."""
-    scale = float(plan.details["size"]) / Drawing.RADIUS
-    move = region.centre - scale * Drawing.MIDDLE
+def _choose(params: ObjectParams, rng: np.random.Generator, generator: str) -> dict[str, Any]:
+    """Which thing, for the details."""
+    if params.cutout is None:
+        name = params.draw[int(rng.integers(len(params.draw)))]
+        return {"drawing": name, "drawing_seed": int(rng.integers(2**31))}
+    files = cutout_files(params.cutout, generator)
+    found = read_cutout(files[int(rng.integers(len(files)))], generator)
+    return {"cutout": found.name, "cutout_sha256": found.sha256}
+
+
+def _of_drawing(thing: Drawing, plan: Plan, rank: int) -> Any:
+    """[2, 3] from a thing's pixels to those of a frame of the window."""
+    scale = float(plan.details["size"]) / thing.radius
+    move = plan.region.centre - scale * np.float32(thing.middle)
     home = np.array([[scale, 0.0, move[0]], [0.0, scale, move[1]], [0.0, 0.0, 1.0]])
-    return region.motion.maps[rank] @ home
+    return plan.region.motion.maps[rank] @ home
 
 
 def _exposure(image: Bytes) -> float:

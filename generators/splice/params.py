@@ -77,10 +77,13 @@ class ObjectParams(SpliceParams):
 
     Args:
         draw: What may be drawn; one is drawn by chance.
-        size: Range of its diameter, a share of the picture's shorter side.
+        cutout: Instead of a drawing: an RGBA image (PNG, WebP, TIFF) of a thing that was cut out, or a folder of such
+            images, one of which is drawn by chance. Its rights are the user's to know.
+        size: Range of its diameter (a cut-out's longer side), a share of the picture's shorter side.
     """
 
     draw: tuple[Drawing, ...] = Field(default=("badge", "poster", "cup", "ball"), min_length=1, max_length=8)
+    cutout: str | None = Field(default=None, min_length=1, max_length=4096)
     size: Size = (0.14, 0.22)
 
 

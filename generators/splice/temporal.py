@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import cv2
 import numpy as np
 
-from cmdfd.clip import REAL, Modality, Segment
+from cmdfd.clip import REAL, Labels, Modality, Segment
 from cmdfd.errors import CmdfdError, JobError, MediaError, job_code
 from cmdfd.faces.tracks import FaceTrack
 from cmdfd.media.masks import FORGED_ABOVE
@@ -21,7 +21,7 @@ from generators.splice.layers import window
 from generators.splice.params import TemporalParams
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -55,8 +55,12 @@ class TemporalSplice:
     is quiet, replaces the take's. Pictures dissolve over `fade_frames` at either end, sound cross-fades with constant
     amplitude, since both sides are mostly the same recording. Outside of the stretch every pixel and sample is the
     take's. The segments hold the stretch with its fades, for each stream that changed; masks are the weight of the
-    dissolve wherever the stretch's picture differs. Labels are those of the inner generator, which say what the
-    stretch is.
+    dissolve wherever the stretch's picture differs.
+
+    `audio_label` and `video_label` are 1 for the streams that have a segment: what was cut and joined is altered, even
+    where the sound inside of the stretch is genuine, as with `audio/swap`. `sync_mismatch` is the inner generator's,
+    and so is `identity_mismatch`; what it leaves to the build is told from the donor's relation. Voice and face of the
+    clip stay the take's.
     """
 
     spec = GeneratorSpec(
@@ -99,8 +103,8 @@ class TemporalSplice:
             "samples": [stretch.head, stretch.tail],
         }
         forged = replace(take, frames=frames, audio=audio, track=track, speech=speech)
-        # a voice or a face that is there for a moment only does not replace the clip's
-        return Outcome(forged, inner.labels, segments, masks, params.generator, details=details)
+        labels = _labels(inner.labels, segments, inner_job)
+        return Outcome(forged, labels, segments, masks, params.generator, details=details)
 
     def sham(self, job: Job) -> Outcome:
         """The inner generator's sham, spliced in at the same place by the same dissolve and cross-fade.
@@ -249,6 +253,20 @@ def _segments(take: Take, stretch: _Stretch, *, picture: bool, sound: bool) -> t
     if sound:
         found.append(Segment(stretch.head / take.sample_rate, stretch.tail / take.sample_rate, Modality.AUDIO))
     return tuple(sorted(found, key=lambda one: (one.start, one.modality)))
+
+
+def _labels(inner: Labels, segments: Sequence[Segment], job: Job) -> Labels:
+    """Streams by what was joined; the rest by the inner generator.
+
+    Whose voice or face the stretch shows is told here, not left to the build: that would name the whole clip's voice
+    after a partner who is heard for a moment.
+    """
+    joined = {one.modality for one in segments}
+    identity = inner.identity_mismatch
+    if identity is None and job.donor is not None and job.relation:
+        identity = int(job.relation == "partner")
+    sound, sight = (int(modality in joined) for modality in (Modality.AUDIO, Modality.VIDEO))
+    return Labels(1, sound, sight, inner.sync_mismatch, identity)
 
 
 def _track(own: FaceTrack | None, other: FaceTrack | None, weights: NDArray[np.float64]) -> FaceTrack | None:

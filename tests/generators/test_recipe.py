@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from cmdfd.errors import CmdfdError
-from generators.resolve import resolve_recipe
 from generators.plan import make_plan
 from generators.recipe import RecipeError, builtin_recipes, load_recipe, parse_recipe
 from generators.registry import resolve_params
+from generators.resolve import resolve_recipe
 
 GOOD = """\
 schema_version: 1

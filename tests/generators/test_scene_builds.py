@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +233,45 @@ def test_kinds_take_turns() -> None:
 def test_mistakes_are_told(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
     with pytest.raises((CmdfdError, ValueError), match=said):
         build(_recipe(KINDS, **changes), tmp_path / "set", options=SERIAL)
+
+
+def test_labels_of_two_forged_people_are_united(tmp_path: Path) -> None:
+    kinds = [{"kind": "audio/both", "generator": "audio/swap", "panels": 2}]
+    splits = {"test": {"identities": 4, "clips": 2}}  # the take's own donor is another take of the same person
+    report = build(_recipe(kinds, splits=splits, social={}), tmp_path / "set", options=SERIAL)
+    assert not report.refused
+    dataset = Dataset.open(tmp_path / "set")
+    fakes = [clip for clip in dataset.rows if clip.kind == "audio/both"]
+    assert fakes and all(clip.labels.identity_mismatch == 1 for clip in fakes)  # who stands beside has another's voice
+    assert all(len(clip.segments) == 1 for clip in fakes)
+    details = {row["id"]: row["details"] for row in read_table(dataset.folder / "provenance.parquet")}
+    assert all('"panel": 1' in details[clip.id] for clip in fakes)
+
+
+def test_more_forged_panels_than_people_are_refused_by_name(tmp_path: Path) -> None:
+    kinds = [{"kind": "video/three", "generator": "video/mouth_warp", "panels": 3}, {"kind": "audio/swap"}]
+    report = build(_recipe(kinds, social={}), tmp_path / "set", options=SERIAL)
+    assert {(one.kind, one.code) for one in report.refused} == {("video/three", "input_unsupported")}
+    assert all("2 here" in one.reason for one in report.refused)
+    path = tmp_path / "three.yaml"
+    path.write_text(
+        "schema_version: 3\nname: three\nscenes: {layouts: [interview]}\nkinds:\n"
+        "  - {kind: video/three, generator: video/mouth_warp, panels: 3}\n"
+    )
+    with pytest.raises(CmdfdError, match=r"three\.yaml:5: kinds\.0\.panels: 3 panels"):
+        build(str(path), tmp_path / "none", options=SERIAL)
+
+
+def test_a_profile_that_changes_while_the_build_runs_makes_no_clip(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    text = (files("generators.social.profiles") / "whatsapp.yaml").read_text("utf-8")
+    own.write_text(text.replace("name: whatsapp", "name: own"))
+    recipe = _recipe([{"kind": "audio/swap"}], social={"chains": [str(own)]})
+
+    def change(step: str, done: int, total: int) -> None:
+        if step == "clips" and done == 0:
+            own.write_text(own.read_text().replace("crf: 26", "crf: 30"))
+
+    report = build(recipe, tmp_path / "set", progress=change, options=SERIAL)
+    assert not report.platforms and {one.code for one in report.refused} == {"crashed"}
+    assert all("changed while the build ran" in one.reason for one in report.refused)

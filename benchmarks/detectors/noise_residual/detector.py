@@ -11,7 +11,7 @@ blur or resampling inside one picture. What it cannot: a forgery that was drawn 
 through one strong compression with the rest. Two cautions where its maps are judged:
 
 - Where every forgery lies on a face, finding faces already gives a high pixel AUC, for a face's texture is unlike a
-  wall's. Compare with the map of the *real* twin under the same mask before calling a high value a success.
+  wall's. Its worth is `pixel_auc_gain`, what is left over the map of the *real* twin under the same mask.
 - A clip's score is chance where the map only finds what is the same in real clips.
 """
 

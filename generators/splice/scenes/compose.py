@@ -90,6 +90,7 @@ def compose(
     """
     _moviepy()
     _check(scene, panels, start, seconds)
+    _keep_only(scene)
     target = panels[0].take
     n = max(1, math.ceil(round(seconds * target.fps, 6)))
     times = np.arange(n) / target.fps
@@ -156,7 +157,7 @@ class _Stage:
     ticker: Ticker | None
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _stage(scene: Scene) -> _Stage:
     """Twins follow each other, so that the last scene is nearly always the next one, too."""
     behind = Layer(scene.width, scene.height, scene.unit)
@@ -190,6 +191,13 @@ def _ground(scene: Scene, text: str) -> NDArray[np.uint8]:
 def _blend(scene: Scene, slot: int, window: Window, text: str) -> Blend:
     shape = shape_of(scene, slot, window.target)
     return Blend.of(shape, _graphics(scene, text), _stage(scene).behind, window.target)
+
+
+@lru_cache(maxsize=1)
+def _keep_only(scene: Scene) -> None:
+    """Forget what was drawn for other scenes; a worker would keep hundreds of megabytes of them."""
+    for drawn in (_graphics, _ground, _blend):
+        drawn.cache_clear()
 
 
 def _moviepy() -> Any:

@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple
 
 from cmdfd.errors import CmdfdError, nearest
 
+#: Goes up when the same scene would have other pixels; part of every clip's address.
+CODE_VERSION = 1
 #: Long edge of the canvas in pixels. Below 160 no type can be read, above 1920 takes of 224 to 512 pixels only blur.
 MIN_LONG_EDGE, MAX_LONG_EDGE = 160, 1920
 #: Long edge of the reference canvas.

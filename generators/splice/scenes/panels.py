@@ -51,7 +51,7 @@ class Window:
         part = images[self.source.y : self.source.bottom, self.source.x : self.source.right]
         size = (self.target.width, self.target.height)
         if part.shape[1::-1] == size:
-            return np.ascontiguousarray(part)
+            return part.copy()  # what covers it is blended in, and the take must stay as it is
         import cv2
 
         shrinks = size[0] * size[1] < part.shape[0] * part.shape[1]

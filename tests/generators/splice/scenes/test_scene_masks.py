@@ -69,6 +69,16 @@ def test_what_differs_lies_in_the_mask(
     assert (differs & marked).sum() >= 0.8 * marked.sum()
 
 
+def test_takes_of_the_panels_own_size_stay_as_they_are() -> None:
+    rng = np.random.default_rng(443541)
+    scene = draw_scene("interview", rng, long_edge=160)
+    panels = [Panel(noisy_take(rng, size=(scene.boxes[0].width, scene.boxes[0].height))) for _ in range(2)]
+    before = [panel.take.frames.copy() for panel in panels]
+    first, again = (compose(scene, panels, 0.0, 0.16).take.frames for _ in range(2))
+    assert np.array_equal(first, again)
+    assert all(np.array_equal(panel.take.frames, frames) for panel, frames in zip(panels, before, strict=True))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_mask_is_the_picture_of_a_white_spot(name: str) -> None:
     """A black take with a white spot and its mask pass the same way: they come out as the same picture."""
