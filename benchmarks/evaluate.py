@@ -48,7 +48,7 @@ def evaluate_tasks(
     from benchmarks.localize import localizers
 
     predictions = completed(predictions)
-    shared = shared_kinds(predictions)
+    shared = shared_of(predictions)
     judges = localizers(predictions, pixels, seed)
     results = []
     for key, table in predictions.groupby(TASK_COLUMNS, sort=False):
@@ -75,7 +75,7 @@ class _Judging:
     """What all tables of a detector are judged with."""
 
     threshold: Threshold | None
-    shared: Sequence[str]
+    shared: Shared
     seed: int
     localizers: Mapping[str, Localizer]
     extra: tuple[str, ...]
@@ -91,7 +91,6 @@ class _Judging:
 def _task(table: pd.DataFrame, key: TaskKey, judging: _Judging) -> TaskResult:
     real = table[table["label"] == 0]
     fake = table[table["label"] == 1]
-    over_shared = table[(table["label"] == 0) | table["kind"].isin(list(judging.shared))]
     # where the forgery is seen does not hang on a leading silence; once is enough
     localizer = judging.localizers.get(key.detector) if key.condition == "untrimmed" else None
     return TaskResult(
@@ -108,7 +107,7 @@ def _task(table: pd.DataFrame, key: TaskKey, judging: _Judging) -> TaskResult:
         threshold=judging.threshold,
         pooled=judging.metrics(table),
         kinds=_kinds(real, fake, judging),
-        shared_kinds=judging.metrics(over_shared) if judging.shared else None,
+        shared_kinds=judging.metrics(judging.shared.rows(table)) if judging.shared.kinds else None,
         localization=localizer.judge(table) if localizer else None,
         platforms=_versions(table, "platform", judging, localizer),
         scenes=_versions(table, "scene", judging, localizer),
@@ -158,45 +157,121 @@ def _kind_row(kind: str, variant: str | None, real: pd.DataFrame, fake: pd.DataF
     )
 
 
-def shared_kinds(predictions: pd.DataFrame) -> list[str]:
-    """Fake kinds that every set of the table has; empty where there is one set only."""
-    fakes = predictions[predictions["kind"] != REAL_KIND]
-    per_set = [set(group["kind"]) for _, group in fakes.groupby("dataset")]
-    if len(per_set) < 2:
-        return []
-    return sorted(set.intersection(*per_set))
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What sets have in common.
+
+    Args:
+        kinds: Fake kinds that every set has on these platforms; empty where there is one set only.
+        platforms: Platforms that every set has; "" stands for the clips before any.
+    """
+
+    kinds: tuple[str, ...]
+    platforms: tuple[str, ...]
+
+    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Rows of these platforms: all reals, and the fakes of these kinds."""
+        return table[table["platform"].isin(self.platforms) & ((table["label"] == 0) | table["kind"].isin(self.kinds))]
+
+
+def shared_of(predictions: pd.DataFrame) -> Shared:
+    """What all sets of a table have in common.
+
+    What a platform does to a clip moves the AUC; where one set was sent through platforms and another was not, only
+    their originals can be held against each other.
+
+    Args:
+        predictions: Rows of the predictions table, with the column "platform".
+    """
+    sets = [group for _, group in predictions.groupby("dataset")]
+    if not sets:
+        return Shared((), ())
+    platforms = set.intersection(*(set(group["platform"]) for group in sets))
+    kinds = set.intersection(*(set(group.loc[group["platform"].isin(platforms), "kind"]) for group in sets))
+    return Shared(tuple(sorted(kinds - {REAL_KIND})) if len(sets) > 1 else (), tuple(sorted(platforms)))
 
 
 def compare_sets(predictions: pd.DataFrame, tasks: Sequence[TaskResult], seed: int = 0) -> list[Comparison]:
-    """In-set against cross-set AUC of every trained detector, on the kinds that both sets share.
+    """In-set against cross-set AUC of every trained detector, on the kinds and platforms that both sets share.
 
-    The two sets have no component in common, so the gap's interval comes from independent bootstraps of the two.
+    Only kinds that every set of the table has are taken, so that all gaps are over the same kinds; of the platforms
+    those that the two sets share, which may be the originals alone. The two sets have no component in common, so the
+    gap's interval comes from independent bootstraps of the two.
+
+    Args:
+        predictions: The table.
+        tasks: What `evaluate_tasks` made of it.
+        seed: Seed of the draws.
+
+    Returns:
+        One comparison for each pair; none where the sets have no kind in common. Where a pair shares no platform its
+        numbers are None, and the verdict says so.
     """
-    shared = shared_kinds(predictions)
-    plain = [task for task in tasks if task.condition == "untrimmed" and task.shared_kinds]
-    comparisons = []
-    for inside in (task for task in plain if task.domain == "in"):
-        for cross in (task for task in plain if task.domain == "cross" and task.detector == inside.detector):
-            gap = _gap(predictions, inside, cross, shared, seed)
-            comparisons.append(_comparison(inside, cross, shared, gap))
-    return comparisons
+    predictions = completed(predictions)
+    kinds = shared_of(predictions.assign(platform="")).kinds
+    plain = [task for task in tasks if task.condition == "untrimmed"] if kinds else []
+    return [
+        _comparison(predictions, inside, cross, kinds, seed)
+        for inside in plain
+        for cross in plain
+        if (inside.domain, cross.domain) == ("in", "cross") and cross.detector == inside.detector
+    ]
 
 
-def _gap(
-    predictions: pd.DataFrame, inside: TaskResult, cross: TaskResult, shared: Sequence[str], seed: int
-) -> Estimate:
+def _comparison(
+    predictions: pd.DataFrame, inside: TaskResult, cross: TaskResult, kinds: Sequence[str], seed: int
+) -> Comparison:
+    import pandas as pd
+
+    tables = [_rows_of(predictions, task) for task in (inside, cross)]
+    pair = shared_of(pd.concat(tables))
+    shared = Shared(tuple(kind for kind in pair.kinds if kind in kinds), pair.platforms)
+    columns = [Columns.of(shared.rows(table)) for table in tables]
+    in_auc, cross_auc = (_auc(part, shared, seed) for part in columns)
+    gap = _gap(columns, (in_auc, cross_auc), seed)
+    others = [sorted(set(table["platform"]) - set(shared.platforms)) for table in tables]
+    return Comparison(
+        detector=inside.detector,
+        in_set=f"{inside.dataset}/{inside.split}",
+        cross_set=f"{cross.dataset}/{cross.split}",
+        kinds=list(shared.kinds),
+        platforms=list(shared.platforms),
+        in_auc=in_auc,
+        cross_auc=cross_auc,
+        gap=gap,
+        verdict=_verdict(inside.dataset, cross.dataset, gap) + _over(shared, inside.dataset, cross.dataset, others),
+    )
+
+
+def _rows_of(predictions: pd.DataFrame, task: TaskResult) -> pd.DataFrame:
+    return predictions[
+        (predictions["detector"] == task.detector)
+        & (predictions["dataset"] == task.dataset)
+        & (predictions["split"] == task.split)
+        & (predictions["condition"] == task.condition)
+    ]
+
+
+def _auc(part: Columns, shared: Shared, seed: int) -> Estimate:
+    if not shared.platforms:
+        return Estimate(value=None, unreliable="undefined: the sets have no platform in common")
+    if not shared.kinds:
+        return Estimate(value=None, unreliable="undefined: the sets have no kind in common on the platforms of both")
+    return part.metrics(None, seed)["auc"]
+
+
+def _gap(parts: Sequence[Columns], aucs: tuple[Estimate, Estimate], seed: int) -> Estimate:
     from cmdfd.statistics.bootstrap import bootstrap_auc_draws, class_components, interval_of, reliability
 
-    first, second = (Columns.of(_rows_of(predictions, task, shared)) for task in (inside, cross))
+    in_auc, cross_auc = aucs
+    if in_auc.value is None or cross_auc.value is None:
+        return Estimate(value=None, unreliable=in_auc.unreliable if in_auc.value is None else cross_auc.unreliable)
     draws = [
         bootstrap_auc_draws(part.labels, part.worst_case(), part.components, BOOTSTRAP_DRAWS, seed + offset)
-        for offset, part in enumerate((first, second), start=1)
+        for offset, part in enumerate(parts, start=1)
     ]
-    in_auc, cross_auc = (inside.shared_kinds or {})["auc"], (cross.shared_kinds or {})["auc"]
-    if in_auc.value is None or cross_auc.value is None:
-        return Estimate(value=None, unreliable=in_auc.unreliable or cross_auc.unreliable)
-    components = min(class_components(part.labels, part.components) for part in (first, second))
-    doubts = [reliability(part.labels, part.components) for part in (first, second)]
+    components = min(class_components(part.labels, part.components) for part in parts)
+    doubts = [reliability(part.labels, part.components) for part in parts]
     interval = interval_of(draws[0] - draws[1], 0.95, components, doubts[0] or doubts[1])
     return Estimate(
         value=in_auc.value - cross_auc.value,
@@ -207,32 +282,24 @@ def _gap(
     )
 
 
-def _rows_of(predictions: pd.DataFrame, task: TaskResult, shared: Sequence[str]) -> pd.DataFrame:
-    rows = predictions[
-        (predictions["detector"] == task.detector)
-        & (predictions["dataset"] == task.dataset)
-        & (predictions["split"] == task.split)
-        & (predictions["condition"] == task.condition)
-    ]
-    return rows[(rows["label"] == 0) | rows["kind"].isin(list(shared))]
+def _over(shared: Shared, in_name: str, cross_name: str, others: Sequence[Sequence[str]]) -> str:
+    """Which platforms a comparison is over; nothing where there are none, or nothing is compared."""
+    if not shared.platforms or (shared.platforms == ("",) and not any(others)):
+        return ""
+    words = f" Compared on {_platforms(shared.platforms)}"
+    for name, other, left in ((in_name, cross_name, others[0]), (cross_name, in_name, others[1])):
+        words += f"; left out of {name}, since {other} has none: {_platforms(left)}" if left else ""
+    return words + "."
 
 
-def _comparison(inside: TaskResult, cross: TaskResult, shared: Sequence[str], gap: Estimate) -> Comparison:
-    return Comparison(
-        detector=inside.detector,
-        in_set=f"{inside.dataset}/{inside.split}",
-        cross_set=f"{cross.dataset}/{cross.split}",
-        kinds=list(shared),
-        in_auc=(inside.shared_kinds or {})["auc"],
-        cross_auc=(cross.shared_kinds or {})["auc"],
-        gap=gap,
-        verdict=_verdict(inside.dataset, cross.dataset, gap),
-    )
+def _platforms(names: Sequence[str]) -> str:
+    return ", ".join(name or "originals" for name in names)
 
 
 def _verdict(in_name: str, cross_name: str, gap: Estimate) -> str:
     if gap.value is None or gap.low is None or gap.high is None:
-        return f"The gap between {in_name} and {cross_name} cannot be computed: {gap.unreliable}."
+        reason = str(gap.unreliable).removeprefix("undefined: ")
+        return f"The gap between {in_name} and {cross_name} cannot be computed: {reason}."
     value, low, high = gap.value, gap.low, gap.high
     numbers = f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
     if low > 0:

@@ -108,7 +108,7 @@ class TaskResult(_Record):
     pooled: dict[str, Estimate]
     kinds: list[KindResult]
     shared_kinds: dict[str, Estimate] | None = Field(
-        default=None, description="metrics over the kinds that all report sets have in common"
+        default=None, description="metrics over the kinds and platforms that all report sets have in common"
     )
     localization: Localization | None = Field(default=None, description="None under conditions other than untrimmed")
     platforms: list[VersionResult] = Field(
@@ -118,12 +118,16 @@ class TaskResult(_Record):
 
 
 class Comparison(_Record):
-    """In-set against cross-set AUC on the shared kinds, and the sentence that the report prints."""
+    """In-set against cross-set AUC on what the two sets share, and the sentence that the report prints."""
 
     detector: str
     in_set: str
     cross_set: str
     kinds: list[str]
+    platforms: list[str] = Field(
+        default_factory=lambda: [""],
+        description='platforms that both sets have, "" for the clips before any; clips of others are left out',
+    )
     in_auc: Estimate
     cross_auc: Estimate
     gap: Estimate

@@ -119,6 +119,8 @@ class Clip:
     scene: str = ""
     platform: str = ""
     original: str = ""
+    mask_sha256: str = ""
+    tracks_sha256: str = ""
 
     @property
     def duration(self) -> float:

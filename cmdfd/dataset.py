@@ -48,7 +48,8 @@ __all__ = [
     "write_tables",
 ]
 
-#: 2: provenance names the job of every clip. 3: scene, platform and original of a clip; masks have soft edges.
+#: 2: provenance names the job of every clip. 3: scene, platform and original of a clip, hashes of
+#: masks and tracks; masks have soft edges.
 FORMAT_VERSION = 3
 _READABLE = (1, 2, 3)
 BUILD_FILE = "build.json"
@@ -313,9 +314,13 @@ class Dataset:
                 problems.append(f"{clip.file}: missing")
             elif sha256_file(path) != clip.sha256:
                 problems.append(f"{clip.file}: its bytes changed (SHA-256 differs from the table)")
-            for side in (self.mask_of(clip), self.track_of(clip)):
+            sides = ((self.mask_of(clip), clip.mask_sha256), (self.track_of(clip), clip.tracks_sha256))
+            for side, known in sides:
                 if side is not None and not side.is_file():
                     problems.append(f"{side.relative_to(self.folder).as_posix()}: missing")
+                elif side is not None and known and sha256_file(side) != known:
+                    name = side.relative_to(self.folder).as_posix()
+                    problems.append(f"{name}: its bytes changed (SHA-256 differs from the table)")
         except DatasetError as error:
             problems.append(str(error))
         return problems

@@ -25,13 +25,15 @@ _TECHNICAL = {
     "width": "int32", "height": "int32", "sample_rate": "int32", "n_samples": "int32", "tracks": "string",
 }  # fmt: skip
 #: Since format 3: which versions and scenes there are. Twins share both, so they tell nothing about the class.
-_VERSIONS = {"scene": "string", "platform": "string", "original": "string"}
+_VERSIONS = {"scene": "string", "platform": "string", "original": "string", "tracks_sha256": "string"}
+#: Since format 3, beside `_TELLING`.
+_MASK_HASH = "mask_sha256"
 #: Everything that tells, or helps to guess, which clips are forged.
 _TELLING = {
     "label": "int8", "audio_label": "int8", "video_label": "int8", "sync_mismatch": "int8",
     "identity_mismatch": "int8", "kind": "string", "variant": "string", "generator": "string",
     "face_id": "string", "voice_id": "string", "source_ids": "strings", "component": "string",
-    "segments": "segments", "mask": "string", "licence": "string", "consent": "string", "pristine": "bool",
+    "segments": "segments", "mask": "string", "mask_sha256": "string", "licence": "string", "consent": "string", "pristine": "bool",
 }  # fmt: skip
 LABEL_COLUMNS = tuple(_TELLING)
 _LABEL_NAMES = ("label", "audio_label", "video_label", "sync_mismatch", "identity_mismatch")
@@ -113,14 +115,14 @@ def clip_of(split: str, row: Mapping[str, Any]) -> Clip:
         sample_rate=int(row["sample_rate"]),
         n_samples=int(row["n_samples"]),
         rights=Rights(row["licence"] or "", row["consent"] or "", bool(row["pristine"])),
-        **{name: row.get(name) or "" for name in _VERSIONS},
+        **{name: row.get(name) or "" for name in (*_VERSIONS, _MASK_HASH)},
     )
 
 
 def manifest_row(clip: Clip) -> dict[str, Any]:
     """What a manifest hash is taken over: a clip's row and split, without what only later formats can say."""
     row = {"split": clip.split, **row_of(clip)}
-    return {name: value for name, value in row.items() if name not in _VERSIONS or value}
+    return {name: value for name, value in row.items() if value or name not in (*_VERSIONS, _MASK_HASH)}
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], table_schema: pa.Schema) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
@@ -31,7 +32,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cmdfd.work import WorkResult
-    from generators.plan import BuildPlan, PlannedTake, Slot
+    from generators.plan import BuildPlan, PlannedClip, Slot
+
+
+#: Time of all media of a set: the first second of 2000, UTC.
+NEUTRAL_TIME = 946_684_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +89,12 @@ def gather(plan: BuildPlan, results: Mapping[str, WorkResult]) -> Made:
             wanted = [clip for clip in take.clips if clip.refused is None]
             refused += [RefusedClip(name, _kind(clip.slot), result.status, reason) for clip in wanted]
             continue
-        for slot, job in zip(_made_slots(take), result.value["jobs"], strict=True):
-            if job["refused"] is not None:
-                refused.append(RefusedClip(name, _kind(slot), job["refused"]["code"], job["refused"]["reason"]))
+        wanted = [clip for clip in take.clips if clip.refused is None]
+        lost = _torn_platforms(wanted, result.value["jobs"])
+        for planned, job in zip(wanted, result.value["jobs"], strict=True):
+            told = job["refused"] or lost.get(planned.slot.platform)
+            if told is not None:
+                refused.append(RefusedClip(name, _kind(planned.slot), told["code"], told["reason"]))
                 continue
             clips.append(clip_of(job["clip"]["split"], job["clip"]))
             provenance.append(job["provenance"])
@@ -97,8 +105,19 @@ def gather(plan: BuildPlan, results: Mapping[str, WorkResult]) -> Made:
     return Made(tuple(with_components(clips, also)), tuple(refused), tuple(provenance), tuple(stages))
 
 
-def _made_slots(take: PlannedTake) -> list[Slot]:
-    return [clip.slot for clip in take.clips if clip.refused is None]
+def _torn_platforms(wanted: Sequence[PlannedClip], jobs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Platforms through which not all clips of a take came, with what is told of those that did.
+
+    A version whose twin is missing would stand for its class alone, so it goes, too.
+    """
+    pairs = list(zip(wanted, jobs, strict=True))
+    made = {clip.id for clip, job in pairs if not clip.original and job["refused"] is None}
+    found = {}
+    for clip, job in pairs:
+        if clip.original in made and job["refused"] is not None:
+            reason = f"another clip of its take did not come through {clip.slot.platform}: {job['refused']['reason']}"
+            found[clip.slot.platform] = {"code": str(job["refused"]["code"]), "reason": reason}
+    return found
 
 
 def _kind(slot: Slot) -> str:
@@ -233,11 +252,13 @@ def counts(clips: Iterable[Clip]) -> dict[str, dict[str, int]]:
 
 
 def _sweep(out: Path, clips: Sequence[Clip]) -> None:
-    """Remove media that no table will name: of clips that an earlier run made and this one refused."""
+    """Remove media that no table will name, of clips that an earlier run made, and give the others one time."""
     known = {name for clip in clips for name in (clip.file, clip.mask, clip.tracks) if name is not None}
     for name in media_files(out):
         if name not in known:
             (out / name).unlink()
+        else:  # real clips are made first: when a file was written must not tell its class
+            os.utime(out / name, (NEUTRAL_TIME, NEUTRAL_TIME))
     present = {clip.split for clip in clips}
     for split in SPLITS:
         if split not in present:

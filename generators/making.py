@@ -88,12 +88,21 @@ def make_clip(bench: Bench, clip: Payload, folder: Path, source_cues: Cues) -> M
         raw_cues = source_cues if same else take_cues(bench, staged.take, staged.start)
         files = {
             "sha256": sha256_file(folder / name),
-            "mask": clip["paths"]["mask"] if made.masks is not None else None,
-            "tracks": clip["paths"]["tracks"] if made.track is not None else None,
+            **side_files(bench, clip, moves),
         }
     row = clip_row(bench, clip, spec, outcome, staged, made, lender, files)
     told = provenance_row(bench, clip, spec, outcome, row, lender)
     return MadeClip(row, told, [("source", source_cues), ("raw", raw_cues), ("harmonised", cues)], moves)
+
+
+def side_files(bench: Bench, clip: Payload, moves: list[tuple[Path, Path]]) -> dict[str, str | None]:
+    """Where mask and track of a clip go, and their hashes; None for what it does not have."""
+    found: dict[str, str | None] = {}
+    for name in ("mask", "tracks"):
+        here = [source for source, place in moves if place == bench.out / clip["paths"][name]]
+        found[name] = clip["paths"][name] if here else None
+        found[f"{name}_sha256"] = sha256_file(here[0]) if here else None
+    return found
 
 
 def _generated(bench: Bench, clip: Payload, generator: Generator, lender: Lender | None) -> Outcome:

@@ -54,7 +54,7 @@ def clip_row(
         staged: Where it was put.
         made: What was written.
         lender: Its donor, or None.
-        files: `sha256`, `mask` and `tracks`.
+        files: `sha256`; `mask` and `tracks` with `mask_sha256` and `tracks_sha256`.
     """
     item = bench.item
     labels = _labels(clip, spec, outcome, lender)
@@ -89,6 +89,8 @@ def clip_row(
         n_samples=len(made.audio),
         rights=rights_of(bench, terms_of(spec, outcome), lender),
         scene="" if bench.scene is None else bench.scene.layout,
+        mask_sha256=files["mask_sha256"] or "",
+        tracks_sha256=files["tracks_sha256"] or "",
     )
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from cmdfd.clip import REAL_KIND
-from cmdfd.errors import JOB_CODES, MEDIA_CODES
+from cmdfd.errors import JOB_CODES, MEDIA_CODES, RETRY_CODES
 from cmdfd.tables import REFUSED
 from generators.pairing import SELF
 from generators.sources.sources_csv import printable
@@ -221,6 +221,8 @@ def _what_next(report: BuildReport) -> list[str]:
     lines = []
     if {"env_missing", "weights_missing"} & set(report.refused_codes):
         lines.append("Not all generators are ready: python -m generators.doctor; then build again with --retry-failed.")
+    if RETRY_CODES & set(report.refused_codes):
+        lines.append("What crashed or took too long may work the next time: build again with --retry-failed.")
     if not any(kind != REAL_KIND for kinds in report.counts.values() for kind in kinds):
         return [*lines, "There is no fake in this set."]
     where = f"--report-on {report.out}:test" if "test" in report.counts else f"--train-on {report.out}"

@@ -55,19 +55,20 @@ def compare(found: Dataset, plan: BuildPlan, jobs: Mapping[str, str], missing: C
     # a copy without labels cannot lend what they say
     clips = {clip.id: clip for clip in found.clips() if clip.kind}
     kept: dict[str, Clip] = {}
-    there: Counter[tuple[str, str]] = Counter()
+    there: Counter[tuple[str, str, str]] = Counter()
     for row in _provenance(found.folder):
         clip = clips.get(row["id"])
         if clip is None:
             continue
-        there[row["take"], row["kind"]] += 1
+        there[row["take"], row["kind"], clip.platform] += 1
         if row.get("job") in wanted:
             kept[row["job"]] = clip
         elif row["generator"] in missing and clip.id in ids:
             kept[jobs[clip.id]] = clip
     dropped: Counter[str] = Counter()
-    for (_, kind), n in (there - Counter((take, clip.slot.recorded) for take, clip in planned)).items():
-        dropped[kind] += n
+    wanted_there = Counter((take, clip.slot.recorded, clip.slot.platform) for take, clip in planned)
+    for (_, kind, platform), n in (there - wanted_there).items():
+        dropped[f"{kind}, {platform}" if platform else kind] += n
     return Change(kept, dropped, len(ids & clips.keys()))
 
 
@@ -108,9 +109,12 @@ def adopt(found: Dataset, work: Path, change: Change, plan: BuildPlan, jobs: Map
 
 
 def _is_whole(found: Dataset, clip: Clip) -> bool:
-    path, sides = found.path_of(clip), (found.mask_of(clip), found.track_of(clip))
-    whole = path.is_file() and all(side is None or side.is_file() for side in sides)
-    return whole and sha256_file(path) == clip.sha256
+    files = (
+        (found.path_of(clip), clip.sha256),
+        (found.mask_of(clip), clip.mask_sha256),
+        (found.track_of(clip), clip.tracks_sha256),
+    )
+    return all(path is None or (path.is_file() and (not known or sha256_file(path) == known)) for path, known in files)
 
 
 def _moved(folder: Path, old: Clip, clip: PlannedClip) -> Clip:

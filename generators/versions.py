@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cmdfd.clip import Segment, sha256_file
 from cmdfd.errors import JobError
 from cmdfd.tables import clip_of
-from generators.making import MadeClip
+from generators.making import MadeClip, side_files
 from generators.record import as_text
 from generators.rows import file_cues
 from generators.stopwatch import ENCODE, MEASURE
@@ -62,20 +62,22 @@ def make_version(bench: Bench, clip: Mapping[str, Any], original: Mapping[str, A
         cues, digest = file_cues(path), sha256_file(path)
     places = {"mask": "mask", "track": "tracks"}
     moves = [(side[1], out / clip["paths"][places[name]]) for name, side in sides.items() if side is not None]
-    row = _row(clip, base, sent, digest)
+    row = _row(clip, base, sent, digest, side_files(bench, clip, moves))
     told = _provenance(clip, original["provenance"], row, base, sent)
     return MadeClip(row, told, [(SOCIAL, cues)], [*moves, (path, out / row.file)])
 
 
-def _row(clip: Mapping[str, Any], base: Clip, sent: Transmitted, digest: str) -> Clip:
+def _row(clip: Mapping[str, Any], base: Clip, sent: Transmitted, digest: str, sides: Mapping[str, str | None]) -> Clip:
     end = sent.n_frames / sent.fps
     return replace(
         base,
         id=clip["id"],
         file=clip["paths"]["file"],
         sha256=digest,
-        mask=clip["paths"]["mask"] if base.mask is not None else None,
-        tracks=clip["paths"]["tracks"] if base.tracks is not None else None,
+        mask=sides["mask"],
+        tracks=sides["tracks"],
+        mask_sha256=sides["mask_sha256"] or "",
+        tracks_sha256=sides["tracks_sha256"] or "",
         segments=tuple(Segment(s.start, min(s.end, end), s.modality) for s in base.segments if s.start < end),
         fps=sent.fps,
         n_frames=sent.n_frames,

@@ -9,12 +9,26 @@ in ":avdeepfake1m" and the values are those of that package, its faults included
 the surest first. For any other order take `temporal_avdeepfake1m.compat_metrics`.
 
 Unforged clips count: their proposals are false positives. A failed clip counts as one without proposals, and how many
-there are is said in `unreliable`. Equal stretches of a clip (sound and picture forged over the same time) are one.
+there are is said in `unreliable`.
+
+What is to be found is forged *time*. Where sound and picture are forged together, their stretches differ by what the
+grids of frames and samples differ, or by more, and a clip would hold two truths of which a perfect proposal can hit
+one. So truth is united before anything is matched, by one rule (`united`):
+
+- Stretches that overlap are one, from the first start to the last end, whichever their streams.
+- Stretches that touch are one where their streams differ; two of the same stream that touch stay two, as two edits.
+
+Without `modality` all stretches of a clip are united so, which gives what LAV-DF lists as `fake_periods`. With it only
+the stretches of that stream are taken, those of both streams among them as of that stream; they are united where they
+overlap. Truth whose stretches neither overlap nor touch is taken as it is. Proposals always are: two that overlap are
+two. `compat` changes nothing of this; it takes the same united truth, of which the package knows nothing (for stretches
+as they are take `temporal_avdeepfake1m.compat_metrics`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import math
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -34,7 +48,21 @@ if TYPE_CHECKING:
     from cmdfd.clip import Segment
 
 LEVEL = 0.95
+#: Ends that differ by less are the same, seconds: a twentieth of a sample at 48 kHz, far above what floats lose.
+SAME_TIME = 1e-6
 Compat = Literal["avdeepfake1m"]
+
+
+class Span(NamedTuple):
+    """A stretch of time.
+
+    Args:
+        start: Seconds.
+        end: Seconds, > start.
+    """
+
+    start: float
+    end: float
 
 
 def evaluate_temporal(
@@ -50,12 +78,12 @@ def evaluate_temporal(
     """AP, AR and the challenge's score of one detector on one set of clips.
 
     Args:
-        truth: For each clip its forged stretches; empty for unforged clips.
+        truth: For each clip its forged stretches, united as the module's text says; empty for unforged clips.
         proposals: For each clip what the detector calls forged, any order; None = the clip failed.
         components: [n] component of each clip.
         modality: Only stretches in which this stream is forged, and only proposals that are said to be of it or of
             both; None = all.
-        compat: "avdeepfake1m" for the values of that package; None = the house's convention.
+        compat: "avdeepfake1m" for the values of that package on the united truth; None = the house's convention.
         n_draws: Draws of the component bootstrap.
         seed: Seed.
 
@@ -117,10 +145,43 @@ def _truth(truth: Sequence[Sequence[Segment]], modality: Modality | None) -> Tru
     rows = [
         (clip, start, end)
         for clip, segments in enumerate(truth)
-        for start, end in dict.fromkeys((s.start, s.end) for s in segments if _of(s, modality))
+        for start, end in united([s for s in segments if _of(s, modality)], modality)
     ]
     video, start, end = zip(*rows, strict=True) if rows else ((), (), ())
     return Truth.of(video, start, end, n_videos=len(truth))
+
+
+def united(segments: Sequence[Segment], modality: Modality | None = None) -> list[Span]:
+    """Forged stretches of one clip as stretches of forged time; see the module's text for the rule.
+
+    Args:
+        segments: In any order.
+        modality: The stream that all are taken to be of; None = each of its own.
+
+    Returns:
+        Spans that do not overlap, in the order of their times.
+    """
+    found: list[Span] = []
+    ending: set[Modality] = set()  # streams of the stretches that end where the last span ends
+    for one in sorted(segments, key=lambda s: (s.start, s.end)):
+        stream = modality or one.modality
+        reach = found[-1].end if found else -math.inf
+        if one.start > reach + SAME_TIME or not (
+            one.start < reach - SAME_TIME or len(ending | _starting(segments, reach, modality)) > 1
+        ):
+            found.append(Span(one.start, one.end))
+            ending = {stream}
+            continue
+        if one.end > reach + SAME_TIME:
+            ending = {stream}
+        elif one.end >= reach - SAME_TIME:
+            ending.add(stream)
+        found[-1] = Span(found[-1].start, max(reach, one.end))
+    return found
+
+
+def _starting(segments: Sequence[Segment], time: float, modality: Modality | None) -> set[Modality]:
+    return {modality or s.modality for s in segments if abs(s.start - time) <= SAME_TIME}
 
 
 def _proposals(proposals: Sequence[Sequence[ScoredSegment] | None], modality: Modality | None) -> Proposals:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.predictions import completed
 from benchmarks.results import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
     from numpy.typing import NDArray
 
+    from benchmarks.evaluate import Shared
     from benchmarks.report.reading import SetKey
 
 #: Draws behind a margin, as behind every interval of a result (benchmarks.evaluate.BOOTSTRAP_DRAWS).
@@ -50,7 +50,7 @@ class Scores:
 
 
 def scores_of(
-    predictions: pd.DataFrame, detector: str, key: SetKey, condition: str, kinds: Sequence[str] | None = None
+    predictions: pd.DataFrame, detector: str, key: SetKey, condition: str, shared: Shared | None = None
 ) -> Scores:
     """Take one task's scores out of the predictions.
 
@@ -59,7 +59,7 @@ def scores_of(
         detector: Label.
         key: Split.
         condition: "untrimmed" or "trimmed".
-        kinds: Fake kinds to keep besides the reals; None keeps all.
+        shared: What to keep of kinds and platforms; None keeps all.
     """
     rows = predictions[
         (predictions["detector"] == detector)
@@ -67,8 +67,8 @@ def scores_of(
         & (predictions["split"] == key.split)
         & (predictions["condition"] == condition)
     ]
-    if kinds is not None:
-        rows = rows[(rows["label"] == 0) | rows["kind"].isin(list(kinds))]
+    if shared is not None:
+        rows = shared.rows(completed(rows))
     rows = rows.sort_values("id")
     labels = rows["label"].to_numpy(np.int64)
     scores = rows["score"].to_numpy(np.float64)

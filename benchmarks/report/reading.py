@@ -153,16 +153,26 @@ class Reading:
         return next((row for row in rows if (row.kind, row.variant) == (kind, variant)), None)
 
     def shared(self) -> list[str]:
-        """Kinds that all report sets have; empty where there is one set only."""
+        """Kinds that all report sets have; empty where there is one set only or no platform is shared."""
         if len(self.sets) < 2:
             return []
         kinds = [{kind for kind, _ in self.kinds(key)} for key in self.sets]
-        return sorted(set.intersection(*kinds))
+        return sorted(set.intersection(*kinds)) if self.shared_platforms() else []
+
+    def platforms(self, key: SetKey) -> list[str]:
+        """Platforms of a set, "" for its originals."""
+        task = self.first_task(key)
+        return [row.name for row in task.platforms] if task is not None and task.platforms else [""]
+
+    def shared_platforms(self) -> list[str]:
+        """Platforms that all report sets have, "" for the originals."""
+        return sorted(set.intersection(*(set(self.platforms(key)) for key in self.sets))) if self.sets else []
 
     def shows_shared(self, key: SetKey) -> bool:
-        """Whether the shared kinds are fewer than the kinds of this set, so that a second row says something new."""
+        """Whether not all of this set's kinds or platforms are shared, so that a second row says something new."""
         shared = self.shared()
-        return bool(shared) and len(shared) < len({kind for kind, _ in self.kinds(key)})
+        fewer = len(shared) < len({kind for kind, _ in self.kinds(key)})
+        return bool(shared) and (fewer or len(self.shared_platforms()) < len(self.platforms(key)))
 
     def tasks_of(self, detector: str, domain: str) -> Sequence[TaskResult]:
         """A detector's tasks in one domain under the main condition, in the order of `sets`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmarks.evaluate import Shared, shared_of
+from benchmarks.predictions import completed
 from benchmarks.report import figures, notes, ran, tables
 from benchmarks.report.headline import cards, headline
 from benchmarks.report.marks import MarkedItem, mark_figures
@@ -117,13 +119,14 @@ def _computed(reading: Reading, predictions: pd.DataFrame) -> _Run:
     seed = seed if isinstance(seed, int) else 0
     margins: tables.Margins = {}
     trims: dict[tuple[str, SetKey], Estimate] = {}
-    scopes: tuple[tuple[tables.Scope, list[str] | None], ...] = (("all", None), ("shared", reading.shared()))
+    common = shared_of(completed(predictions))
+    scopes: tuple[tuple[tables.Scope, Shared | None], ...] = (("all", None), ("shared", common))
     for key in reading.sets:
-        for scope, kinds in scopes:
-            floor = scores_of(predictions, MARGIN_FLOOR, key, reading.condition, kinds)
+        for scope, shared in scopes:
+            floor = scores_of(predictions, MARGIN_FLOOR, key, reading.condition, shared)
             for name in reading.mains if len(floor.ids) and MARGIN_FLOOR in reading.floors else ():
                 margins[name, key, scope] = auc_gap(
-                    scores_of(predictions, name, key, reading.condition, kinds), floor, seed
+                    scores_of(predictions, name, key, reading.condition, shared), floor, seed
                 )
         for name in reading.detectors:
             if reading.task(name, key, "trimmed") is not None and reading.task(name, key, "untrimmed") is not None:

@@ -60,13 +60,19 @@ def _main_group(reading: Reading, key: SetKey, scope: Scope, margins: Margins) -
     if first is None:
         return None
     kinds = sorted({kind for kind, _ in reading.kinds(key)})
+    versions = reading.platforms(key)
     if scope == "shared":
+        versions = reading.shared_platforms()
         what = f"only the {plural(len(reading.shared()), 'kind')} that all sets share"
+        if len(versions) < len(reading.platforms(key)):
+            what += f", on the platforms that all share: {listing([clean(name) or 'originals' for name in versions], 4)}"
     else:
         what = f"{plural(len(kinds), 'kind')}, {first.n_real} real, {first.n_fake} fake ({percent(first.base_rate)})"
-    versions = [row.name for row in first.platforms]
     if len(versions) > 1:
-        what += f"; originals and their versions of {plural(len(versions) - 1, 'platform')} together"
+        before, after = (
+            ("originals and their versions", len(versions) - 1) if "" in versions else ("versions", len(versions))
+        )
+        what += f"; {before} of {plural(after, 'platform')} together"
     return RowGroup(tuple(rows), key.label, f"{_DOMAINS[first.domain]}; {what}")
 
 

@@ -169,4 +169,4 @@ def _bled(pixels: Bytes) -> Bytes:
     table[nearest[solid > 0]] = pixels[..., :3][solid > 0]
     filled = table[nearest]
     calm = cv2.GaussianBlur(filled, (0, 0), _BLEED)
-    return np.where(solid[..., None] > 0, filled, calm).astype(np.uint8)
+    return np.asarray(np.where(solid[..., None] > 0, filled, calm), np.uint8)

@@ -17,7 +17,7 @@ from generators.video.mesh_face import FaceState
 from generators.video.mesh_swap import Colours, recoloured, to_lab, to_rgb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from generators.generator import GeneratorSpec, Job, Outcome, Take
     from generators.splice.layers import Box
@@ -95,18 +95,26 @@ class Paste(ABC):
                 source = donor.frames[int(placing.source[rank])]
                 over, theirs = moved_picture(source, placing.affines[rank], box), colours.theirs[rank]
             lab = recoloured(to_lab(over), theirs, colours.mine[rank])
-            over = self._fitted(lab, take.frames[index][box.slices], alpha)
+            under = np.ascontiguousarray(take.frames[index][box.slices])
+            over = self._fitted(lab, under, alpha)
             if params.blend == "poisson":
-                over = poisson(np.ascontiguousarray(take.frames[index][box.slices]), over, (alpha > 0).astype(np.uint8))
+                over = poisson(under, over, (alpha > 0).astype(np.uint8))
+            shown = [placing.ours[index], placing.ours[index] if null else placing.lent(rank)]
+            over = self._finished(over, under, alpha, [np.asarray(each - box.corner, np.float32) for each in shown])
             canvas.lay(index, box, over, alpha)
         details: Mapping[str, Any] = {"blend": params.blend, "donor_start": float(placing.source[0] / donor.fps)}
         track = None if null else self._track(take, placing, frames)
         return Made(canvas, frames, details, params.blend, track)
 
     def _fitted(self, lab: Floats, under: Bytes, alpha: Floats) -> Bytes:
-        """The recoloured picture as it is laid."""
+        """The recoloured picture before it is blended."""
         del under, alpha
         return to_rgb(lab)
+
+    def _finished(self, over: Bytes, under: Bytes, alpha: Floats, faces: Sequence[Floats]) -> Bytes:
+        """The blended picture as it is laid; `faces` are the take's and the donor's landmarks in it."""
+        del under, alpha, faces
+        return over
 
     def _check_size(self, regions: list[tuple[Box, Floats]], whole: list[float]) -> None:
         left = float(np.median([float(alpha.sum()) for _, alpha in regions]) / max(float(np.median(whole)), 1.0))

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.evaluate import compare_sets, evaluate_tasks, plain_auc, shared_kinds
+from benchmarks.evaluate import compare_sets, evaluate_tasks, plain_auc, shared_of
 from benchmarks.results import Threshold
 
 KINDS = {"near": ["audio/swap", "audio/desync", "video/mouth_warp"], "far": ["audio/swap", "audio/desync", "audio/x"]}
@@ -114,8 +114,70 @@ def test_gap_of_few_components_is_marked() -> None:
 def test_one_set_shares_nothing() -> None:
     data = table({"near": 1.0, "far": 1.0})
     only = data[data["dataset"] == "near"]
-    assert shared_kinds(only) == []
+    assert shared_of(only.assign(platform="")).kinds == ()
     assert evaluate_tasks(only, {}, DOMAINS)[0].shared_kinds is None
+
+
+def with_platforms(data: pd.DataFrame, dataset: str, away: dict[str, float]) -> pd.DataFrame:
+    """Every clip of a set also from some platforms, where the scores of its fakes fall by so much."""
+    parts = [data.assign(platform="", original="")]
+    for name, loss in away.items():
+        part = data[data["dataset"] == dataset]
+        part = part.assign(platform=name, original=part["id"], score=part["score"] - loss * part["label"])
+        parts.append(part.assign(id=part["id"] + f"-{name}"))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_a_gap_is_not_that_of_platforms_which_one_set_has_alone() -> None:
+    plain = table({"near": 1.0, "far": 1.0})
+    data = with_platforms(plain, "near", {"chat": 5.0, "tube": 5.0})
+    tasks = evaluate_tasks(data, {}, DOMAINS)
+    near, far = tasks
+    assert near.pooled["auc"].value < 0.5 < far.pooled["auc"].value  # type: ignore[operator]
+    (found,) = compare_sets(data, tasks)
+    (alone,) = compare_sets(plain, evaluate_tasks(plain, {}, DOMAINS))
+    assert (found.in_auc, found.cross_auc, found.gap) == (alone.in_auc, alone.cross_auc, alone.gap)
+    assert near.shared_kinds is not None and near.shared_kinds["auc"] == found.in_auc
+    assert found.platforms == [""] and found.kinds == ["audio/desync", "audio/swap"]
+    assert found.verdict == (
+        f"{alone.verdict} Compared on originals; left out of near, since far has none: chat, tube."
+    )
+    assert "Compared" not in alone.verdict
+
+
+def test_platforms_of_both_sets_are_compared() -> None:
+    data = with_platforms(table({"near": 1.0, "far": 1.0}), "near", {"chat": 0.5, "tube": 5.0})
+    far = data[data["dataset"] == "far"]
+    chat = far.assign(
+        platform="chat", original=far["id"], id=far["id"] + "-chat", score=far["score"] - 3 * far["label"]
+    )
+    data = pd.concat([data, chat], ignore_index=True)
+    (found,) = compare_sets(data, evaluate_tasks(data, {}, DOMAINS))
+    assert found.platforms == ["", "chat"]
+    assert found.verdict.endswith(" Compared on originals, chat; left out of near, since far has none: tube.")
+    for name, estimate in (("near", found.in_auc), ("far", found.cross_auc)):
+        rows = data[(data["dataset"] == name) & data["platform"].isin(["", "chat"])]
+        rows = rows[rows["kind"].isin(["real", "audio/swap", "audio/desync"])]
+        assert estimate.value == pytest.approx(roc_auc_score(rows["label"], rows["score"]), abs=1e-12)
+
+
+def test_sets_without_a_platform_in_common_are_not_compared() -> None:
+    data = with_platforms(table({"near": 1.0, "far": 1.0}), "near", {"chat": 0.5})
+    data = data[(data["dataset"] == "far") | (data["platform"] == "chat")]
+    tasks = evaluate_tasks(data, {}, DOMAINS)
+    (found,) = compare_sets(data, tasks)
+    assert tasks[0].shared_kinds is None and found.platforms == [] and found.kinds == []
+    assert found.gap.value is None and found.in_auc.value is None
+    assert found.verdict == (
+        "The gap between near and far cannot be computed: the sets have no platform in common."
+    )
+
+
+def test_a_kind_that_a_set_has_on_other_platforms_only_is_not_shared() -> None:
+    data = with_platforms(table({"near": 1.0, "far": 1.0}), "near", {"chat": 0.5})
+    data = data[~((data["dataset"] == "near") & (data["kind"] == "audio/swap") & (data["platform"] == ""))]
+    (found,) = compare_sets(data, evaluate_tasks(data, {}, DOMAINS))
+    assert (found.kinds, found.platforms) == (["audio/desync"], [""])
 
 
 def test_plain_auc_counts_failures() -> None:

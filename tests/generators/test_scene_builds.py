@@ -15,7 +15,7 @@ import pytest
 from tiny_source import HARMONISE, SERIAL, tree
 
 from cmdfd.clip import Labels, Modality, Segment
-from cmdfd.dataset import Dataset
+from cmdfd.dataset import Dataset, DatasetError, media_files
 from cmdfd.errors import CmdfdError, JobError
 from cmdfd.media.decode import read_clip, read_video
 from cmdfd.media.masks import forged, read_mask
@@ -275,3 +275,61 @@ def test_a_profile_that_changes_while_the_build_runs_makes_no_clip(tmp_path: Pat
     report = build(recipe, tmp_path / "set", progress=change, options=SERIAL)
     assert not report.platforms and {one.code for one in report.refused} == {"crashed"}
     assert all("changed while the build ran" in one.reason for one in report.refused)
+
+
+def test_when_a_file_was_written_tells_nothing(scenes: Dataset) -> None:
+    times = {path.stat().st_mtime_ns for name in media_files(scenes.folder) for path in [scenes.folder / name]}
+    assert len(times) == 1
+
+
+def test_a_changed_mask_or_track_is_found_and_made_anew(scenes: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    shutil.copytree(scenes.folder, out)
+    clip = next(one for one in scenes.rows if one.mask and not one.platform)
+    other = next(one for one in scenes.rows if one.mask and one.mask_sha256 != clip.mask_sha256)
+    shutil.copyfile(scenes.folder / str(other.mask), out / str(clip.mask))
+    with pytest.raises(DatasetError, match=f"{clip.mask}: its bytes changed"):
+        Dataset.open(out).verify()
+    build(_recipe(KINDS), out, options=replace(SERIAL, retry_failed=True))
+    Dataset.open(out).verify()
+    assert tree(out) == tree(scenes.folder)
+
+
+def test_a_version_without_its_twin_is_left_out_and_made_when_asked_again(
+    scenes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from generators import versions
+
+    real, calls = versions.make_version, iter(range(10**6))
+
+    def sometimes(*given: Any) -> Any:
+        if next(calls) % 7 == 3:
+            raise JobError("crashed", "whatsapp", "No space left on device")
+        return real(*given)
+
+    monkeypatch.setattr("generators.jobs.make_version", sometimes)
+    out = tmp_path / "set"
+    report = build(_recipe(KINDS), out, options=SERIAL)
+    dataset = Dataset.open(out)
+    dataset.verify()
+    assert "crashed" in report.refused_codes
+    takes = {row["id"]: row["take"] for row in read_table(out / "provenance.parquet")}
+    found: dict[tuple[str, str], set[str]] = {}
+    for clip in dataset.rows:
+        found.setdefault((takes[clip.id], clip.platform), set()).add(clip.kind)
+    assert all(len(kinds) == 5 for kinds in found.values()) and len(found) < 12
+    monkeypatch.undo()
+    build(_recipe(KINDS), out, options=replace(SERIAL, retry_failed=True))
+    assert tree(out) == tree(scenes.folder)
+
+
+def test_exchanging_a_platform_removes_the_old_one_only_when_asked(scenes: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    shutil.copytree(scenes.folder, out)
+    other = _recipe(KINDS, social={"chains": [CHAINS[0], "signal"]})
+    with pytest.raises(CmdfdError, match="--prune"):
+        build(other, out, options=SERIAL)
+    build(other, out, options=replace(SERIAL, prune=True))
+    dataset = Dataset.open(out)
+    dataset.verify()
+    assert {clip.platform for clip in dataset.rows} == {"", CHAINS[0], "signal"}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from temporal_cases import Case, arrays, random_case
 
 from benchmarks.detector import ScoredSegment
-from benchmarks.metrics.temporal import evaluate_temporal
+from benchmarks.metrics.temporal import evaluate_temporal, united
 from benchmarks.metrics.temporal_avdeepfake1m import compat_metrics
 from benchmarks.metrics.temporal_bootstrap import COMPAT_KEYS, KEYS, Weighable
 from benchmarks.metrics.temporal_core import average_recall_an, temporal_metrics
@@ -191,6 +194,84 @@ def test_modality_keeps_what_concerns_that_stream() -> None:
 def test_one_stretch_of_both_streams_is_one_stretch() -> None:
     truth = [[segment(0, 1, AUDIO), segment(0, 1, VIDEO)]]
     assert evaluate_temporal(truth, [[scored(0, 1, 0.5)]], ["a"], n_draws=2)["ap@0.5"].value == 1.0
+
+
+def test_stretches_of_sound_and_picture_on_their_own_grids_are_one() -> None:
+    # 25 frames a second: [1.00, 2.00]; 16 kHz: [1.0063125, 1.9875]
+    truth = [[segment(1.0, 2.0, VIDEO), segment(1.0063125, 1.9875, AUDIO)]]
+    found = evaluate_temporal(truth, [[scored(1.0, 2.0, 0.5)]], ["a"], n_draws=2)
+    assert all(found[key].value == 1.0 for key in ("ap@0.5", "ap@0.95", "ar@5", "score"))
+
+
+def test_united_truth_by_hand() -> None:
+    truth = [[segment(1.0, 2.0, VIDEO), segment(1.8, 3.0, AUDIO), segment(5.0, 6.0)]]
+    # one truth is [1, 3] and one [5, 6]: the picture alone has an IoU of 1 / 2, the sound alone one of 1.2 / 2
+    picture = evaluate_temporal(truth, [[scored(1.0, 2.0, 0.9), scored(5.0, 6.0, 0.8)]], ["a"], n_draws=2)
+    assert [picture[key].value for key in ("ap@0.5", "ap@0.75")] == [1.0, 0.25]  # then recall 1/2 at precision 1/2
+    # AR: at IoU .50 both are found, at the nine thresholds above one of two
+    assert picture["ar@5"].value == pytest.approx((1.0 + 9 * 0.5) / 10)
+    # each stream by itself is as it was
+    for stream, start, end in ((VIDEO, 1.0, 2.0), (AUDIO, 1.8, 3.0)):
+        given = [[scored(start, end, 0.9, stream), scored(5.0, 6.0, 0.8)]]
+        assert evaluate_temporal(truth, given, ["a"], modality=stream, n_draws=2)["ap@0.95"].value == 1.0
+    # proposals are not united: the second of two that overlap is a false positive between the hits
+    both = [[scored(1.0, 3.0, 0.9), scored(1.8, 3.0, 0.85), scored(5.0, 6.0, 0.8)]]
+    assert evaluate_temporal(truth, both, ["a"], n_draws=2)["ap@0.75"].value == pytest.approx(0.5 + 0.5 * 2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("segments", "spans", "as_video"),
+    [
+        ([], [], []),
+        ([segment(0, 1, VIDEO), segment(1, 2, AUDIO)], [(0, 2)], [(0, 1)]),
+        ([segment(0, 1, VIDEO), segment(1, 2, VIDEO)], [(0, 1), (1, 2)], [(0, 1), (1, 2)]),
+        ([segment(0, 1, VIDEO), segment(1, 2)], [(0, 2)], [(0, 1), (1, 2)]),
+        ([segment(0, 1.5, VIDEO), segment(1, 2, VIDEO)], [(0, 2)], [(0, 2)]),
+        ([segment(0, 1.5, VIDEO), segment(1, 2)], [(0, 2)], [(0, 2)]),
+        ([segment(0, 1, VIDEO), segment(1, 2, VIDEO), segment(0.9, 1.1, AUDIO)], [(0, 2)], [(0, 1), (1, 2)]),
+        ([segment(0, 1, VIDEO), segment(1, 1.2, VIDEO), segment(1, 1.5, AUDIO)], [(0, 1.5)], [(0, 1), (1, 1.2)]),
+        ([segment(0, 1, AUDIO), segment(0, 1, VIDEO), segment(1, 2, VIDEO)], [(0, 2)], [(0, 1), (1, 2)]),
+        ([segment(0.5, 1, AUDIO), segment(0, 3, VIDEO), segment(2, 2.5, AUDIO)], [(0, 3)], [(0, 3)]),
+        ([segment(0, 1, VIDEO), segment(1.001, 2, AUDIO)], [(0, 1), (1.001, 2)], [(0, 1)]),
+        ([segment(0.1, 0.1 + 0.2, VIDEO), segment(0.3, 0.6, AUDIO)], [(0.1, 0.6)], [(0.1, 0.1 + 0.2)]),
+    ],
+)
+def test_what_is_united(
+    segments: list[Segment], spans: list[tuple[float, float]], as_video: list[tuple[float, float]]
+) -> None:
+    for order in itertools.permutations(segments):
+        assert united(order) == spans
+        assert united([s for s in order if s.modality is not AUDIO], VIDEO) == as_video
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(1, 8), st.sampled_from([AUDIO, VIDEO, BOTH])), max_size=8),
+)
+def test_united_stretches_are_the_connected_parts(rows: list[tuple[int, int, Modality]]) -> None:
+    # an independent way: link every pair by the rule, then spread over the links
+    segments = [segment(start, start + length, kind) for start, length, kind in rows]
+    parts = [{k} for k in range(len(segments))]
+    for i, j in itertools.combinations(range(len(segments)), 2):
+        one, other = segments[i], segments[j]
+        gap = max(one.start, other.start) - min(one.end, other.end)
+        if gap < 0 or (gap == 0 and one.modality is not other.modality):
+            first, second = (next(part for part in parts if k in part) for k in (i, j))
+            if first is not second:
+                parts.remove(second)
+                first |= second
+    wanted = [(min(segments[k].start for k in part), max(segments[k].end for k in part)) for part in parts]
+    assert united(segments) == sorted(wanted)
+
+
+def test_the_compatible_mode_takes_the_same_united_truth() -> None:
+    truth, proposals, people = detection(60)
+    torn = [
+        [part for s in clip for part in (segment(s.start, s.end - 0.01, VIDEO), segment(s.start + 0.01, s.end, AUDIO))]
+        for clip in truth
+    ]
+    for compat in (None, "avdeepfake1m"):
+        whole = evaluate_temporal(truth, proposals, people, compat=compat, n_draws=10)  # type: ignore[arg-type]
+        assert whole == evaluate_temporal(torn, proposals, people, compat=compat, n_draws=10)  # type: ignore[arg-type]
 
 
 def test_the_compatible_mode_reads_proposals_as_a_file_has_to_be_written() -> None:
