@@ -179,13 +179,14 @@ def _domains(judged: Sequence[Judged], protocol: Protocol) -> dict[tuple[str, st
 
 
 def _run_id(config: RunConfig, judged: Sequence[Judged], protocol: Protocol) -> str:
-    """Content address of a run: the same fits on the same clips write to the same folder."""
+    """Content address of a run: the same fits on the same clips, judged alike, write to the same folder."""
+    asked = {"platforms": sorted(set(config.platforms)), "metrics": sorted(set(config.metrics))}
     return content_id(
         [j.fitted.revision for j in judged],
         [[part.ref.label, part.data.manifest_sha256, len(part.clips)] for part in protocol.report],
         config.fit_seeds,
         config.seed,
-        *([sorted(config.platforms)] if config.platforms else []),
+        {name: values for name, values in asked.items() if values},
         length=12,
     )
 
@@ -265,7 +266,7 @@ def _seed_spread(runner: Runner, ref: DetectorRef, protocol: Protocol, first: Ju
         judged = first if offset == 0 else None
         if judged is None:
             fitted = runner.fit(ref, config.seed + offset, protocol)
-            judged = runner.judge(fitted, protocol, trim=False)
+            judged = runner.judge(fitted, protocol, trim=False, pixels=False)
         for part in protocol.report:
             rows = [
                 row

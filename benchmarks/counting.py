@@ -85,11 +85,12 @@ class PixelCounter:
         return found
 
     def _name(self, item: PreparedClip, mask: Path | None, twin: Twin, addresses: Mapping[str, str]) -> str:
-        """Address of a comparison: everything that decides it."""
+        """Address of a comparison: everything that decides it, the maps' own bytes among it."""
         code = code_version("benchmarks.metrics.spatial_counts", "benchmarks.pixels", "cmdfd.media.masks")
         digest = sha256_file(mask) if mask is not None and mask.is_file() else str(mask is not None)
-        own, other = addresses[item.clip.id], addresses[twin.clip.id] if twin.clip is not None else twin.why
-        return content_id(own, digest, own in self.maps, str(item.clip.labels), other, code, length=40)
+        own, other = addresses[item.clip.id], addresses[twin.clip.id] if twin.clip is not None else ""
+        maps = [self.maps.digest(own), self.maps.digest(other) if other else twin.why]
+        return content_id(own, digest, maps, str(item.clip.labels), other, code, length=40)
 
     def _row(
         self, key: RowKey, item: PreparedClip, mask: Path | None, twin: Twin, addresses: Mapping[str, str]

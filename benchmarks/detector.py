@@ -178,7 +178,12 @@ def silent(done: int, total: int, note: str = "") -> None:
 
 @runtime_checkable
 class Detector(Protocol):
-    """A detection method. Nobody has to inherit; the constructor only stores `preset`, `seed` and keywords."""
+    """A detection method. Nobody has to inherit; the constructor only stores `preset`, `seed` and keywords.
+
+    A fit and its answers are kept under a hash of the detector's own package (or file) and of what it sees through.
+    Where code of other modules decides answers too, the class names them as `code_modules: tuple[str, ...]`, so that a
+    change there makes kept fits and answers void.
+    """
 
     spec: DetectorSpec
     preset: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from benchmarks.code_version import code_version
 from benchmarks.detector import FitRecord, LabelledView, Progress, silent
 from benchmarks.registry import DETECTORS, DetectorRef, make, spec_of
 from cmdfd.clip import content_id, sha256_file
+from cmdfd.errors import CmdfdError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,14 +56,34 @@ class Fitted:
 
 
 def detector_code_version(ref: DetectorRef) -> str:
-    """Hash of a detector's own source and of what it sees through.
+    """Hash of a detector's own source, of what it sees through, and of what else it says that decides its answers.
 
-    A method that is a package of its own is hashed whole, any other by the file of its class.
+    A method that is a package of its own is hashed whole, any other by the file of its class; `code_modules` of the
+    class names further modules (see `benchmarks.detector.Detector`).
+
+    Raises:
+        CmdfdError: Where `code_modules` is no tuple of names of modules that can be imported.
     """
-    module = str(DETECTORS.load(ref.name).__module__)
+    loaded = DETECTORS.load(ref.name)
+    module = str(loaded.__module__)
     package = module.rpartition(".")[0]
     own = package if package not in ("", "benchmarks.detectors") else module
-    return code_version(own, *(HEADERS_THROUGH if spec_of(ref.name).needs_headers else SEEN_THROUGH))
+    through = HEADERS_THROUGH if spec_of(ref.name).needs_headers else SEEN_THROUGH
+    return code_version(own, *through, *_code_modules(ref.name, getattr(loaded, "code_modules", ())))
+
+
+def _code_modules(detector: str, names: object) -> tuple[str, ...]:
+    if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
+        raise CmdfdError(
+            f"detector {detector!r}: code_modules must be a tuple of names of modules, such as "
+            f"('benchmarks.metrics.proposals',), got {names!r}"
+        )
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise CmdfdError(f"detector {detector!r}: code_modules names {name!r}: {error}") from error
+    return tuple(names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.detector import PixelMaps
 from benchmarks.metrics.spatial_counts import COLUMNS, LEVELS, PixelCounts, count_pixels, worst_counts
 from benchmarks.predictions import KEY
+from cmdfd.clip import sha256_file
 from cmdfd.errors import CmdfdError
 
 if TYPE_CHECKING:
@@ -72,6 +73,11 @@ class MapStore:
 
     def __contains__(self, key: str) -> bool:
         return self.path(key).is_file()
+
+    def digest(self, key: str) -> str:
+        """SHA-256 of the file of a key; "" where there is none."""
+        path = self.path(key)
+        return sha256_file(path) if path.is_file() else ""
 
     def put(self, key: str, maps: PixelMaps) -> None:
         """Keep maps; the file is there whole or not at all, and equal maps give equal bytes."""

@@ -223,6 +223,7 @@ class Runner:
         store, maps = PredictionStore(self.root / "predictions", fitted.revision), self.maps(fitted)
         if self.anew and fitted.revision not in self._renewed:
             self._renewed.add(fitted.revision)
+            self.counts(fitted).clear()
             store.clear()
             maps.clear()
         missing = unanswered(wanted, store.read(), maps)
@@ -246,13 +247,17 @@ class Runner:
         """Where the maps of a detector are kept."""
         return MapStore(self.root / "maps", fitted.revision)
 
+    def counts(self, fitted: Fitted) -> PredictionStore:
+        """Where it is kept what the maps of a detector came to."""
+        return PredictionStore(self.root / "pixels", fitted.revision)
+
     def pixels(self, fitted: Fitted, protocol: Protocol) -> list[dict[str, Any]]:
         """Rows of `pixels.parquet` for the untrimmed clips of every report split; none for a detector without maps."""
         from benchmarks.counting import PixelCounter
         from benchmarks.twins import twins_of
 
         started = time.perf_counter()
-        counter = PixelCounter(self.maps(fitted), PredictionStore(self.root / "pixels", fitted.revision))
+        counter = PixelCounter(self.maps(fitted), self.counts(fitted))
         parts = [(part, list(self.prepared(part).values())) for part in protocol.report]
         if not counter.any_maps([item for _, items in parts for item in items]):
             return []
@@ -265,8 +270,15 @@ class Runner:
         self._clock("pixels", started)
         return rows
 
-    def judge(self, fitted: Fitted, protocol: Protocol, trim: bool) -> Judged:
-        """Threshold on the selection split, then rows for every report split and condition."""
+    def judge(self, fitted: Fitted, protocol: Protocol, trim: bool, *, pixels: bool = True) -> Judged:
+        """Threshold on the selection split, then rows for every report split and condition.
+
+        Args:
+            fitted: Who is asked.
+            protocol: The opened sets.
+            trim: Whether also without leading silence.
+            pixels: Whether maps are held against masks, which takes longest.
+        """
         threshold = self.threshold(fitted, protocol)
         rows: list[dict[str, Any]] = []
         for part in protocol.report:
@@ -280,7 +292,7 @@ class Runner:
                 rows += [
                     to_row(key, clip, row, skips.get(clip.id, 0)) for clip, row in zip(clips, answers, strict=True)
                 ]
-        return Judged(fitted, threshold, rows, tuple(self.pixels(fitted, protocol)))
+        return Judged(fitted, threshold, rows, tuple(self.pixels(fitted, protocol) if pixels else ()))
 
     def threshold(self, fitted: Fitted, protocol: Protocol) -> Threshold | None:
         """Decision threshold of a detector, None where nothing was named to choose it on."""

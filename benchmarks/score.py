@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from benchmarks.results import RunResult
 
 
+#: Why a report that is written without media has none, and how to get them.
+PICTURES = "they need the media; the command under `How to get this again` draws them"
+
+
 def rescore(folder: Path, *, accept_changed: bool = False) -> RunResult:
     """Recompute the metrics of a run directory.
 
@@ -76,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.score", description=__doc__)
     parser.add_argument("run_dir", type=Path, help="a folder with result.json and predictions.parquet")
-    parser.add_argument("--write", action="store_true", help="write result.json and report.html anew")
+    parser.add_argument("--write", action="store_true", help="write result.json and report.html anew, the latter without pictures of clips")
     parser.add_argument("--accept-changed", action="store_true", help="score predictions of another hash")
     args = parser.parse_args(argv)
     try:
@@ -94,6 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_result(result, args.run_dir)
         report = args.run_dir / "report.html"
         write_report(result, read_predictions(args.run_dir / "predictions.parquet"), [], report)
+        sys.stderr.write(f"note: {report} has no pictures of clips (timelines, maps): {PICTURES}\n")
     print_closing(result, console(), report=report, folder=args.run_dir)
     return 0
 

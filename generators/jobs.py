@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["clips_payload", "in_window", "item_of", "make_clips", "materialise", "start_of"]
 
 Payload = Mapping[str, Any]
+#: Begin of the reason where a version has nothing that it could be a version of.
+ORIGINAL_LACKS = "its original was not made"
 #: Of a job's record in the work area.
 SCHEMA_VERSION = 1
 
@@ -208,7 +210,7 @@ def make_clips(payload: Payload, context: Payload) -> dict[str, Any]:
 def _version(bench: Bench, clip: Payload, original: Payload, folder: Path) -> MadeClip:
     if original["refused"] is not None:
         told = original["refused"]
-        raise JobError(told["code"], clip["platform"], f"its original was not made: {told['reason']}")
+        raise JobError(told["code"], clip["platform"], f"{ORIGINAL_LACKS}: {told['reason']}")
     return make_version(bench, clip, original, folder)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cmdfd.clip import REAL_KIND
 from cmdfd.errors import JOB_CODES, MEDIA_CODES, RETRY_CODES
 from cmdfd.tables import REFUSED
+from generators.jobs import ORIGINAL_LACKS
 from generators.pairing import SELF
 from generators.sources.sources_csv import printable
 from generators.throughput import outside_share
@@ -161,6 +162,8 @@ def _refused_table(report: BuildReport) -> None:
     """What was not made: whole files by name, single kinds by kind."""
     found: dict[tuple[str, str, str], list[str]] = {}
     for one in report.refused:
+        if one.reason.startswith(ORIGINAL_LACKS):  # told once, by the original itself
+            continue
         found.setdefault((one.source, one.code, one.reason), []).append(one.kind or "all")
     grouped: dict[tuple[str, str, str], int] = {}
     for (source, code, reason), kinds in found.items():

@@ -65,7 +65,8 @@ def _main_group(reading: Reading, key: SetKey, scope: Scope, margins: Margins) -
         versions = reading.shared_platforms()
         what = f"only the {plural(len(reading.shared()), 'kind')} that all sets share"
         if len(versions) < len(reading.platforms(key)):
-            what += f", on the platforms that all share: {listing([clean(name) or 'originals' for name in versions], 4)}"
+            names = listing([clean(name) or "originals" for name in versions], 4)
+            what += f", on the platforms that all share: {names}"
     else:
         what = f"{plural(len(kinds), 'kind')}, {first.n_real} real, {first.n_fake} fake ({percent(first.base_rate)})"
     if len(versions) > 1:

@@ -70,6 +70,13 @@ class NoiseResidual:
         modalities=("video",),
         reference="after Fridrich & Kodovsky, IEEE TIFS 7(3) 2012, and Cozzolino et al., 'Splicebuster', WIFS 2015",
     )
+    #: Stretches come from the first two of these, thresholds from the next two, truth from the last.
+    code_modules = (
+        "benchmarks.metrics.proposals",
+        "benchmarks.metrics.localization",
+        "cmdfd.statistics.roc",
+        "cmdfd.media.masks",
+    )
 
     def __init__(self, preset: str = "default", seed: int = 0) -> None:
         self.preset = preset
