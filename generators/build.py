@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from generators.recipe import Recipe
+
+#: In a log, a line of progress comes after this many seconds.
+LINE_SECONDS = 15.0
 
 __all__ = ["BuildOptions", "BuildReport", "Progress", "build", "main", "resolve_recipe", "silent"]
 
@@ -149,10 +153,11 @@ def _exported(names: Sequence[str], report: BuildReport) -> int:
 def _dry_run(recipe: Recipe, options: BuildOptions, file: Path | None, out: Path) -> int:
     from generators.builder import standing_of
     from generators.estimate import estimate
-    from generators.missing import missing_generators
+    from generators.missing import missing_generators, require_extras
     from generators.plan import make_plan
 
     plan = make_plan(recipe, options.limit, options.rights_override)
+    require_extras(plan)
     if file is not None:
         write_plan(plan, file)
     code = show_plan(plan, estimate(plan, options.workers), missing_generators(plan))
@@ -161,11 +166,13 @@ def _dry_run(recipe: Recipe, options: BuildOptions, file: Path | None, out: Path
 
 
 class _Bars:
-    """One progress bar with an estimate for each step; silent where stderr is not a terminal."""
+    """One progress bar with an estimate for each step; a line now and then where stderr is not a terminal."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
         self._step = ""
+        self._lines = not sys.stderr.isatty()
+        self._began = self._told = time.monotonic()
 
     def __call__(self, step: str, done: int, total: int) -> None:
         """See `generators.builder.Progress`."""
@@ -177,6 +184,12 @@ class _Bars:
             self._bar = tqdm(total=total, desc=STEPS.get(step, step), disable=None, unit="", dynamic_ncols=True)
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
+        now = time.monotonic()
+        if self._lines and now - self._told >= LINE_SECONDS:
+            self._told = now
+            passed = divmod(round(now - self._began), 60)
+            sys.stderr.write(f"[{passed[0]}:{passed[1]:02d}] {STEPS.get(step, step)}: {done}/{total}\n")
+            sys.stderr.flush()
 
     def close(self) -> None:
         """End the present bar."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -195,6 +196,10 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        new = {"scenes": self.scenes, "social": self.social.chains, "kinds_per_take": self.kinds_per_take}
+        asked = [name for name, value in new.items() if value]
+        if asked and self.schema_version < 3:
+            raise ValueError(f"{asked[0]!r} is of version 3: write `schema_version: 3`")
         if self.kinds_per_take is not None and self.kinds_per_take > len(self.kinds):
             raise ValueError(f"kinds_per_take is {self.kinds_per_take}, but there are {len(self.kinds)} kinds")
         if self.scenes is None:
@@ -236,8 +241,23 @@ def load_recipe(named: str | Path) -> Recipe:
 
     text, where = _text_of(named)
     recipe = parse_recipe(text, where)
+    if where == str(Path(named)):
+        recipe = _beside(recipe, Path(named))
     check_names(recipe, _tree_of(text, where), where)
     return recipe
+
+
+def _beside(recipe: Recipe, path: Path) -> Recipe:
+    """Profiles of platforms that are named as files are sought beside the recipe, too."""
+
+    def found(word: str) -> str:
+        own = path.parent / word
+        if not word.endswith((".yaml", ".yml")) or Path(word).is_file() or not own.is_file():
+            return word
+        return os.path.relpath(own)
+
+    chains = ["+".join(found(word) for word in chain.split("+")) for chain in recipe.social.chains]
+    return recipe.model_copy(update={"social": SocialRecipe(chains=chains)})
 
 
 def _text_of(named: str | Path) -> tuple[str, str]:
@@ -348,7 +368,8 @@ def _explain(error: Any) -> str:
         what = "unknown key" if error["loc"][-1:] == ("[key]",) else "unknown value"
         if allowed:
             return f"{place}: {what} {error['input']!r}: {nearest(str(error['input']), allowed)}"
-    return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
 
 
 def _fields(place: Sequence[Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -48,6 +48,11 @@ class SocialRecipe(Part):
     """
 
     chains: list[str] = Field(default_factory=list)
+
+    @field_validator("chains", mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
     @field_validator("chains")
     @classmethod

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FPS = 25.0
 #: Goes up whenever the import would make other bytes of the same files.
-IMPORT_VERSION = 1
+IMPORT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,8 @@ class _Importer:
         """Where the pictures differ, held against the matte.
 
         Raises:
-            MediaError: "outside_matte" where too much differs outside of it, or everywhere.
+            MediaError: "outside_matte" where too much differs outside of it, or everywhere; "matte" where too little
+                differs inside of it.
         """
         from generators.manual.compare import outside_of
 
@@ -263,6 +264,10 @@ class _Importer:
         if self.settings.strict and comparer.tone.strength > _MOST_TONE:
             detail = f"brightness or colours of the whole picture differ, by up to {comparer.tone.strength:.0f} levels"
             raise refusal("outside_matte", self.row.edited, detail)
+        if self.settings.strict and compared.extent < compared.least_extent:
+            detail = f"where the pictures differ, {compared.extent:.0%} of the matte lie among what differs"
+            least = f"a matte of {compared.share:.0%} of the picture needs {compared.least_extent:.0%}"
+            raise refusal("matte", self.row.edited, f"{detail}, {least}; draw it around what was changed")
         return compared
 
     def _spans(self, named: list[Span], start: float, n: int) -> list[Span]:
@@ -317,6 +322,7 @@ class _Importer:
             "outside_share": round(compared.outside, 6),
             "matte_share": round(compared.share, 6),
             "mask_differs": round(compared.coverage, 4),
+            "mask_extent": round(compared.extent, 4),
             "edited_file": {
                 "codec": video.codec if video is not None else "",
                 "bit_rate": video.bit_rate if video is not None else None,

@@ -17,6 +17,8 @@ from generators.video.mesh_warp import Bytes, Floats, convex_mask, soft
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from generators.generator import Take
 
 #: Places that are drawn, and how many of the best are followed until one stays inside the picture.
@@ -28,6 +30,11 @@ _WAVES, _WAVE = 4, 0.10
 #: Pixels that a region keeps from the picture's border, and that are kept around it for the blend.
 _BORDER, ROOM = 3, 6
 _OUTLINE = 96
+#: People are looked for in pictures of this shorter side, in so many of the window: what moves by more than so many
+#: levels, and skin by its Cr and Cb (Chai and Ngan 1999, widened for other light and skin) no further from it than this.
+_SMALL, _LOOKS, _MOVES, _CR, _CB, _NEAR = 96, 9, 5.0, (136, 176), (77, 127), 7
+#: A place is taken for one off people where no more than this share of it looks like them.
+_OFF_PEOPLE = 0.04
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +115,32 @@ def face_mask(take: Take, frames: range) -> Bytes | None:
     return np.asarray(cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)), np.uint8)
 
 
+def people_map(frames: Bytes, window: range) -> Bytes:
+    """[H, W] 255 where pictures look like people: moving, or of the colour of skin beside what moves.
+
+    A guess for choosing places, no segmentation: where the camera moves, everything looks so.
+
+    Args:
+        frames: [T, H, W, 3].
+        window: Frames that are looked at.
+    """
+    height, width = frames.shape[1:3]
+    scale = min(_SMALL / min(height, width), 1.0)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    chosen = np.unique(np.linspace(window.start, window.stop - 1, _LOOKS).astype(int))
+    small = np.stack([cv2.resize(frames[int(k)], size, interpolation=cv2.INTER_AREA) for k in chosen])
+    _, cr, cb = cv2.split(np.asarray(cv2.cvtColor(small[len(small) // 2], cv2.COLOR_RGB2YCrCb), np.uint8))
+    skin = (cr >= _CR[0]) & (cr <= _CR[1]) & (cb >= _CB[0]) & (cb <= _CB[1])
+    moving = (small.astype(np.float32).std(axis=0).max(axis=-1) > _MOVES).astype(np.uint8)
+    moving = cv2.medianBlur(moving, 3)  # specks are no people
+    near = cv2.dilate(moving, np.ones((2 * _NEAR + 1, 2 * _NEAR + 1), np.uint8)) > 0
+    found = ((moving > 0) | (skin & near)).astype(np.uint8) * np.uint8(255)
+    # calm parts between moving ones are theirs, and they go on a little beyond what was found of them
+    found = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((_NEAR, _NEAR), np.uint8))
+    found = cv2.dilate(found, np.ones((5, 5), np.uint8))
+    return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
     """Looks for a region.
@@ -129,6 +162,9 @@ class Search:
     def centres(self, rng: np.random.Generator, face: bool = False) -> Floats:
         """[K, 2] places by chance at which the region lies in the picture and, unless `face`, off the face.
 
+        First come those that look to be off people altogether (`people_map`): only one face is tracked, and others
+        in the picture have faces, too.
+
         Raises:
             JobError: "input_unsupported" where there is no room.
         """
@@ -147,7 +183,16 @@ class Search:
             places = places[[not self._touches(taken, centre) for centre in places]]
         if not len(places):
             raise JobError("input_unsupported", self.generator, "there is no room beside the face; lower size")
-        return places
+        return places if face else places[np.argsort(~self.off_people(places), kind="stable")]
+
+    def off_people(self, places: Floats) -> NDArray[np.bool_]:
+        """[K] whether the region lies off all that looks like people."""
+        people = people_map(self.take.frames, self.frames)
+        shares = []
+        for centre in places:
+            patch, inside = self.cut(people, centre)
+            shares.append(float(patch[inside > 127].mean()) / 255 if (inside > 127).any() else 0.0)
+        return np.array(shares) <= _OFF_PEOPLE
 
     def _touches(self, taken: Bytes, centre: Floats) -> bool:
         patch, inside = self.cut(taken, centre)

@@ -29,6 +29,8 @@ _RADIUS = 4
 _FRAMES = 3.0
 #: Places that are tried, and least and sufficient share of a region that must be seen to change.
 _PLACES, _LEAST, _ENOUGH = 80, 0.4, 0.75
+#: Off people less is enough: a word of a caption is seen to be gone.
+_LITTLE = 0.15
 #: Price of an uneven rim, from which streaks run inwards, per level.
 _UNEVEN = 0.012
 #: Clones are taken where rims are alike, whatever lies inside: the price per level is higher than for a copy-move.
@@ -60,12 +62,24 @@ class Removal(Placed):
         outline = blob(rng, drawn_radius(rng, params.size, take))
         reference = frames[len(frames) // 2]
         search = Search(take, frames, reference, outline, self.spec.name)
-        places, image = search.centres(rng)[:_PLACES], take.frames[reference]
+        places, image = search.centres(rng), take.frames[reference]
         if params.method == "clone":
             return self._clone(search, image, places, search.centres(rng))
-        why = "nothing that could be removed is seen beside the face"
-        region = search.best(places, lambda centre: _gain(search, image, centre, params.method), _LEAST - _ENOUGH, why)
+        region = self._worthwhile(search, image, places, params.method)
         return Plan(region, "feather", {"method": params.method}, params.method)
+
+    def _worthwhile(self, search: Search, image: Bytes, places: Floats, method: str) -> Region:
+        """A place where there is something to remove: off people if there is any, else anywhere off the face."""
+        why = "nothing that could be removed is seen beside the face"
+        off = search.off_people(places)
+        ways = [(places[off], _LEAST), (places[off], _LITTLE), (places[~off], _LEAST)]
+        for some, least in [way for way in ways if len(way[0])]:
+            scores = {each.tobytes(): _gain(search, image, each, method, least) for each in some[:_PLACES]}
+            try:
+                return search.best(some[:_PLACES], lambda at, told=scores: told[at.tobytes()], least - _ENOUGH, why)  # type: ignore[misc]
+            except JobError as error:
+                last = error
+        raise last
 
     def _clone(self, search: Search, image: Bytes, places: Floats, sources: Floats) -> Plan:
         found = pairs(image, search.outline, places[:_CLONED], sources[:_CLONED], np.eye(2), same_rim=_RIM)
@@ -125,14 +139,14 @@ def inpainted(image: Bytes, inside: Bytes, method: str) -> Bytes:
     return np.asarray(cv2.inpaint(np.ascontiguousarray(image), where, _RADIUS, _METHODS[method]), np.uint8)
 
 
-def _gain(search: Search, image: Bytes, centre: Floats, method: str) -> float:
+def _gain(search: Search, image: Bytes, centre: Floats, method: str, least: float) -> float:
     """How well a place can be cleared: the share that is seen to change, less for a rim that streaks.
 
     What is enough is enough, so that chance has a choice.
     """
     patch, inside = search.cut(image, centre)
     seen = seen_share(inpainted(patch, inside, method), patch, inside)
-    if seen < _LEAST:
+    if seen < least:
         return seen - 1
     spread = cv2.meanStdDev(cv2.cvtColor(np.ascontiguousarray(patch), cv2.COLOR_RGB2GRAY), mask=ring_of(inside))[1]
     return min(seen, _ENOUGH) - min(_UNEVEN * float(spread[0, 0]), _ENOUGH)

@@ -22,8 +22,9 @@ from cmdfd.media.masks import forged, read_mask
 from cmdfd.tables import read_table
 from generators.build import build
 from generators.generator import GeneratorSpec, Job, Outcome
-from generators.recipe import Recipe
+from generators.recipe import Recipe, RecipeError, load_recipe
 from generators.sham import Sham
+from generators.social.transmit import resolve_chain
 
 pytest.importorskip("moviepy")
 
@@ -295,6 +296,7 @@ def test_a_changed_mask_or_track_is_found_and_made_anew(scenes: Dataset, tmp_pat
     assert tree(out) == tree(scenes.folder)
 
 
+@pytest.mark.slow
 def test_a_version_without_its_twin_is_left_out_and_made_when_asked_again(
     scenes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,6 +325,7 @@ def test_a_version_without_its_twin_is_left_out_and_made_when_asked_again(
     assert tree(out) == tree(scenes.folder)
 
 
+@pytest.mark.slow
 def test_exchanging_a_platform_removes_the_old_one_only_when_asked(scenes: Dataset, tmp_path: Path) -> None:
     out = tmp_path / "set"
     shutil.copytree(scenes.folder, out)
@@ -333,3 +336,17 @@ def test_exchanging_a_platform_removes_the_old_one_only_when_asked(scenes: Datas
     dataset = Dataset.open(out)
     dataset.verify()
     assert {clip.platform for clip in dataset.rows} == {"", CHAINS[0], "signal"}
+
+
+def test_a_profile_beside_its_recipe_is_found(tmp_path: Path) -> None:
+    text = (files("generators.social.profiles") / "signal.yaml").read_text("utf-8")
+    (tmp_path / "campus.yaml").write_text(text.replace("name: signal", "name: campus"))
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "schema_version: 3\nname: mine\nkinds: [{kind: audio/swap}]\nsocial: {chains: campus.yaml+whatsapp}\n"
+    )
+    recipe = load_recipe(path)
+    assert [chain.name for chain in map(resolve_chain, recipe.social.chains)] == ["campus+whatsapp"]
+    path.write_text(path.read_text().replace("schema_version: 3", "schema_version: 2"))
+    with pytest.raises(RecipeError, match="'social' is of version 3"):
+        load_recipe(path)
