@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.command import command, portable_config
 from benchmarks.environment import environment, now
 from benchmarks.evaluate import compare_sets, evaluate_tasks
 from benchmarks.localize import pixel_table
@@ -25,6 +25,7 @@ from cmdfd.errors import CmdfdError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import pandas as pd
 
@@ -45,12 +46,14 @@ class RunOutcome:
         folder: The run directory.
         predictions: The table.
         protocol: Opened sets, None where the result was read back.
+        typed: The command with folders as they were typed, for what is printed by this run; empty where not known.
     """
 
     result: RunResult
     folder: Path
     predictions: pd.DataFrame
     protocol: Protocol | None
+    typed: tuple[str, ...] = ()
 
 
 def run(config: RunConfig, reporter: Reporter) -> RunOutcome:
@@ -97,7 +100,7 @@ def _run(runner: Runner, asked: DetectorRef) -> RunOutcome:
     runner.timing["judge"] = time.perf_counter() - started
     final = write_run(result, rows, folder, config, pixels)
     write_shown_maps(folder, table, judged[0], runner, protocol)
-    return RunOutcome(final, folder, table, protocol)
+    return RunOutcome(final, folder, table, protocol, tuple(command(config, typed=True)))
 
 
 def check_metrics(names: Sequence[str]) -> None:
@@ -155,13 +158,13 @@ def _result(
         status="success",
         run_id=_run_id(config, judged, protocol),
         created=now(),
-        command=_command(config),
+        command=command(config),
         detectors=[_detector_info(j) for j in judged],
         datasets=_dataset_infos(protocol),
         tasks=tasks,
         comparisons=comparisons,
         seed_spread=spread,
-        config=config.resolved(),
+        config=portable_config(config),
         environment=environment(),
         timing={name: round(seconds, 3) for name, seconds in runner.timing.items()},
         predictions_sha256=None,
@@ -186,31 +189,9 @@ def _run_id(config: RunConfig, judged: Sequence[Judged], protocol: Protocol) -> 
         [[part.ref.label, part.data.manifest_sha256, len(part.clips)] for part in protocol.report],
         config.fit_seeds,
         config.seed,
-        {name: values for name, values in asked.items() if values},
+        *([asked] if any(asked.values()) else []),
         length=12,
     )
-
-
-def _command(config: RunConfig) -> list[str]:
-    """The command that repeats the run; without folders of this machine."""
-    default = RunConfig(detector=config.detector)
-    words = ["python", "-m", "benchmarks.run", "--detector", config.detector]
-    if config.preset:
-        words += ["--preset", config.preset]
-    for flag, value, usual in (
-        ("--train-on", config.train_on, default.train_on),
-        ("--select-on", config.select_on, default.select_on),
-        ("--report-on", config.report_on, default.report_on),
-    ):
-        if value != usual:
-            words += [flag, *(Path(text).name if Path(text).is_dir() else text for text in value)]
-    words += ["--platforms", *config.platforms] if config.platforms else []
-    words += [word for name in config.metrics for word in ("--metric", name)]
-    if config.limit is not None:
-        words += ["--limit", f"{config.limit:g}"]
-    if config.fit_seeds != 1:
-        words += ["--fit-seeds", str(config.fit_seeds)]
-    return [*words, "--seed", str(config.seed)]
 
 
 def _detector_info(judged: Judged) -> DetectorInfo:
@@ -366,6 +347,6 @@ def finish(outcome: RunOutcome, reporter: Reporter) -> Path:
         items = collect(outcome.predictions, outcome.protocol, outcome.result.tasks, first)
         marks = collect_marks(outcome.predictions, outcome.protocol, outcome.folder, first)
     path = outcome.folder / "report.html"
-    write_report(outcome.result, outcome.predictions, items, path, marks)
+    write_report(outcome.result, outcome.predictions, items, path, marks, outcome.typed)
     reporter.say(f"report: {path}")
     return path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.code_version import code_version
-from benchmarks.pixels import NOT_SOUGHT, Control, MapStore, pixel_row
+from benchmarks.pixels import NOT_SOUGHT, Control, MapStore, pixel_row, truth_kind
 from benchmarks.predicting import PredictionStore, Wanted
 from benchmarks.twins import Twin
 from cmdfd.clip import content_id, sha256_file
@@ -87,7 +87,7 @@ class PixelCounter:
     def _name(self, item: PreparedClip, mask: Path | None, twin: Twin, addresses: Mapping[str, str]) -> str:
         """Address of a comparison: everything that decides it, the maps' own bytes among it."""
         code = code_version("benchmarks.metrics.spatial_counts", "benchmarks.pixels", "cmdfd.media.masks")
-        digest = sha256_file(mask) if mask is not None and mask.is_file() else str(mask is not None)
+        digest = sha256_file(mask) if mask is not None and mask.is_file() else truth_kind(item.clip, mask)
         own, other = addresses[item.clip.id], addresses[twin.clip.id] if twin.clip is not None else ""
         maps = [self.maps.digest(own), self.maps.digest(other) if other else twin.why]
         return content_id(own, digest, maps, str(item.clip.labels), other, code, length=40)

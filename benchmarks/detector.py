@@ -106,6 +106,9 @@ class Prediction:
             raise ValueError(f"prediction {self.id!r} needs times and frame_scores together")
         if self.times is not None and self.frame_scores is not None and len(self.times) != len(self.frame_scores):
             raise ValueError(f"prediction {self.id!r}: {len(self.times)} times, {len(self.frame_scores)} frame scores")
+        for name, values in (("times", self.times), ("frame_scores", self.frame_scores)):
+            if values is not None and not all(math.isfinite(value) for value in values):
+                raise ValueError(f"prediction {self.id!r} has {name} that are not finite")
 
 
 class ClipView(Protocol):

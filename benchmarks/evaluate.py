@@ -9,7 +9,16 @@ import numpy as np
 
 from benchmarks.columns import BOOTSTRAP_DRAWS, Columns
 from benchmarks.predictions import completed
-from benchmarks.results import Comparison, Condition, Estimate, KindResult, TaskResult, Threshold, VersionResult
+from benchmarks.results import (
+    Comparison,
+    Condition,
+    Estimate,
+    KindResult,
+    TaskResult,
+    Threshold,
+    VersionResult,
+    failure_reasons,
+)
 from benchmarks.versions import version_results
 from cmdfd.clip import REAL_KIND
 
@@ -103,6 +112,7 @@ def _task(table: pd.DataFrame, key: TaskKey, judging: _Judging) -> TaskResult:
         n_fake=len(fake),
         n_failed=int(table["score"].isna().sum()),
         n_components=int(table["component"].nunique()),
+        failures=failure_reasons(table["error"].dropna()) if "error" in table else {},
         base_rate=float(len(fake) / max(len(table), 1)),
         threshold=judging.threshold,
         pooled=judging.metrics(table),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NO_STRETCHES = "no clip has a forged stretch"
 NO_MASKS = "no clip has a mask"
+MASKS_ABSENT = "this copy of the set came without its folder masks/"
 SILENT = "the detector gives no scores over time"
 UNNAMED = "the detector names no stretches and gives no scores over time"
 NO_MAPS = "the detector gives no maps"
@@ -37,8 +38,8 @@ class ClipPixels:
     """What the maps of one clip came to.
 
     Args:
-        truth: "mask", "empty" or "unknown", see `benchmarks.pixels.truth_kind`.
-        counts: None where the truth is unknown.
+        truth: "mask", "empty", "unknown" or "absent", see `benchmarks.pixels.truth_kind`.
+        counts: None where the truth is unknown or absent.
         twin: [2, 256] what the map of its real twin came to under the same mask; None where there is no such control.
         no_twin: Why not, for a clip that has a mask.
     """
@@ -144,7 +145,8 @@ class Localizer:
             absent["pixel"] = NO_MAPS
             return None
         if not any(one is not None and one.truth == "mask" for one in found):
-            absent["pixel"] = NO_MASKS
+            left = any(one is not None and one.truth == "absent" for one in found)
+            absent["pixel"] = MASKS_ABSENT if left else NO_MASKS
             return None
         counts = [one.counts if one is not None else None for one in found]
         twins = [one.twin if one is not None else None for one in found]

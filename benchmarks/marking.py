@@ -77,7 +77,7 @@ def _truth(part: Selection, item: PreparedClip, n_frames: int) -> NDArray[np.boo
 
     mask = part.data.mask_of(item.clip)
     kind = truth_kind(item.clip, mask)
-    if kind == "unknown":
+    if kind in ("unknown", "absent"):
         return None
     if mask is None:
         return np.zeros((n_frames, item.clip.height, item.clip.width), dtype=bool)

@@ -11,7 +11,7 @@ the same mask, or why there is none.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    import pandas as pd
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
     from cmdfd.clip import Clip
 
 PIXELS_SCHEMA_VERSION = 1
-#: How the truth of a clip's pixels is known: from its mask; from its labels (nothing of the picture is forged); or not.
-Truth = Literal["mask", "empty", "unknown"]
-TRUTHS = ("mask", "empty", "unknown")
+#: How the truth of a clip's pixels is known: from its mask; from its labels (nothing of the picture is forged); or not,
+#: since its set has none for it, or this copy of the set came without its folder of masks.
+Truth = Literal["mask", "empty", "unknown", "absent"]
+TRUTHS = get_args(Truth)
+_UNJUDGED = ("unknown", "absent")
 #: Columns of the control: the twin's id, its [2, 256] histogram under the fake's mask, and why there is none.
 TWIN_COLUMNS = ("twin", "twin_pixels", "no_twin")
 NOT_SOUGHT = "no real twin was looked for"
@@ -115,10 +118,11 @@ def truth_kind(clip: Clip, mask: Path | None) -> Truth:
     """How the truth of a clip's pixels is known.
 
     A clip with a mask has that; a real, and a fake of which only the sound is forged (`video_label` 0), have the empty
-    truth; any other fake's pixels are unknown (its set has no masks, or withholds them).
+    truth; any other fake's pixels are unknown (its set has no masks, or withholds them). Where there is no folder of
+    masks at all they are absent, as in a copy that leaves them out; one mask of many that is missing is a damage.
     """
     if mask is not None:
-        return "mask"
+        return "mask" if mask.parent.parent.is_dir() else "absent"  # DIR/masks/000/<id>.mkv
     return "empty" if clip.labels.label == 0 or clip.labels.video_label == 0 else "unknown"
 
 
@@ -154,7 +158,7 @@ def pixel_row(
         "truth": truth,
         **dict.fromkeys((*COLUMNS, *TWIN_COLUMNS)),
     }
-    if truth == "unknown":
+    if truth in _UNJUDGED:
         return row
     frames, times, shape = _truth(clip, mask, skip)
     try:
@@ -220,7 +224,7 @@ def pixel_rows(
 
 def counts_of(row: Mapping[str, Any]) -> PixelCounts | None:
     """Counts of a row, None where its truth is unknown; raises `ValueError` where the sums contradict each other."""
-    return None if row["truth"] == "unknown" else PixelCounts.from_row(row)
+    return None if row["truth"] in _UNJUDGED else PixelCounts.from_row(row)
 
 
 def twin_of(row: Mapping[str, Any]) -> NDArray[np.int64] | None:
@@ -236,7 +240,7 @@ def twin_of(row: Mapping[str, Any]) -> NDArray[np.int64] | None:
         return None
     table = np.asarray(row["twin_pixels"], dtype=np.int64)
     counts = counts_of(row)
-    if counts is None or table.size != 2 * LEVELS or (table < 0).any():
+    if counts is None or row["truth"] != "mask" or table.size != 2 * LEVELS or (table < 0).any():
         raise ValueError(f"column 'twin_pixels' needs {2 * LEVELS} counts >= 0 and a mask, got {table.size}")
     table = table.reshape(2, LEVELS)
     if (table.sum(axis=1) != counts.pixels.sum(axis=1)).any():
@@ -302,14 +306,50 @@ def read_pixels(path: Path) -> list[dict[str, Any]]:
     missing = [name for name in schema().names if name not in table.column_names]
     if missing:
         raise CmdfdError(f"{path}: column {missing[0]!r} is missing")
-    rows: list[dict[str, Any]] = table.to_pylist()
+    try:
+        rows: list[dict[str, Any]] = table.select(schema().names).cast(schema()).to_pylist()
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise CmdfdError(f"{path}: a column is of another type than in this version: {error}") from error
     _check_rows(rows, str(path))
     return rows
 
 
+def check_against(rows: Sequence[Mapping[str, Any]], predictions: pd.DataFrame, origin: str) -> None:
+    """Refuse a table of pixel counts that is not of these predictions.
+
+    A detector that gives maps has a row for each of its untrimmed clips; a real's truth is the empty mask.
+
+    Args:
+        rows: Of `read_pixels`.
+        predictions: Of `benchmarks.predictions.read_predictions`.
+        origin: What errors call the table of counts.
+
+    Raises:
+        CmdfdError: With table, row and column.
+    """
+    named = predictions[predictions["condition"] == "untrimmed"]
+    labels = dict(zip(map(tuple, named[list(KEY)].itertuples(index=False, name=None)), named["label"], strict=True))
+    for number, row in enumerate(rows):
+        where = f"{origin}: row {number} (clip {row['id']!r})"
+        label = labels.pop(tuple(row[name] for name in KEY), None)
+        if label is None:
+            raise CmdfdError(f"{where}: no untrimmed prediction has its {', '.join(KEY)}")
+        if label == 0 and row["truth"] != "empty":
+            raise CmdfdError(f"{where}: truth is {row['truth']!r}, but the clip is real, which has the empty truth")
+    counted = {row["detector"] for row in rows}
+    lacking = next((key for key in labels if key[0] in counted), None)
+    if lacking is not None:
+        raise CmdfdError(f"{origin}: clip {lacking[-1]!r} of {lacking[:-1]} has a prediction, but no row here")
+
+
 def _check_rows(rows: Sequence[Mapping[str, Any]], origin: str) -> None:
+    if not rows:
+        raise CmdfdError(f"{origin}: there are no counts in it; a run without maps has no such file")
     seen: set[tuple[Any, ...]] = set()
     for number, row in enumerate(rows):
+        unnamed = next((name for name in KEY if not row[name]), None)
+        if unnamed is not None:
+            raise CmdfdError(f"{origin}: row {number} (clip {row['id']!r}): {unnamed} is {row[unnamed]!r}")
         key = tuple(row[name] for name in KEY)
         if key in seen:
             raise CmdfdError(f"{origin}: row {number}: clip {row['id']!r} stands twice under {key[:-1]}")
@@ -317,7 +357,29 @@ def _check_rows(rows: Sequence[Mapping[str, Any]], origin: str) -> None:
         if row["truth"] not in TRUTHS:
             raise CmdfdError(f"{origin}: row {number}: truth must be one of {', '.join(TRUTHS)}, got {row['truth']!r}")
         try:
-            counts_of(row)
-            twin_of(row)
+            problem = _contradiction(row, counts_of(row))
+            if not problem:
+                twin_of(row)
         except (ValueError, TypeError) as error:
             raise CmdfdError(f"{origin}: row {number} (clip {row['id']!r}): {error}") from error
+        if problem:
+            raise CmdfdError(f"{origin}: row {number} (clip {row['id']!r}): {problem}")
+
+
+def _contradiction(row: Mapping[str, Any], counts: PixelCounts | None) -> str | None:
+    """What a row says of its truth and of failing, against its own counts."""
+    truth = row["truth"]
+    if counts is None:
+        told = next((name for name in (*COLUMNS, *TWIN_COLUMNS) if row[name] is not None), None)
+        return f"truth is {truth!r}, which has no counts, but {told} is there" if told else None
+    if truth == "empty" and counts.n_forged:
+        return f"truth is 'empty', but pixels has {counts.n_forged} forged ones"
+    if truth == "mask" and (row["twin_pixels"] is None) == (row["no_twin"] is None):
+        return "needs either twin_pixels or no_twin"
+    if counts.failed:
+        worst = counts.pixels[0, LEVELS - 1] + counts.pixels[1, 0]
+        if counts.unreached != counts.n_frames or worst != counts.pixels.sum():
+            return "failed is true, but pixels and unreached are not those of the worst maps"
+    elif counts.pixels[:, 0].sum() < counts.unreached * counts.frame_pixels:
+        return f"failed is false, but pixels has too few zeros for the {counts.unreached} frames that no map reached"
+    return None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from benchmarks.results import PREDICTIONS_SCHEMA_VERSION, READABLE_PREDICTIONS
+from benchmarks.results import PREDICTIONS_SCHEMA_VERSION, READABLE_PREDICTIONS, Condition
+from cmdfd.clip import Modality
 from cmdfd.errors import CmdfdError
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 KEY = ("detector", "dataset", "split", "condition", "id")
 #: Columns that came with version 2, and what stands in them where a file is older.
 SINCE_2: Mapping[str, Any] = {"platform": "", "scene": "", "original": "", "proposals": (), "proposal_rule": ""}
+#: Text that every row needs, and text that may be empty; neither may be null.
+_NAMED = (*KEY, "kind", "component")
+_TEXT = ("sha256", "variant", "platform", "scene", "original", "proposal_rule")
+#: Lists of stretches, and whether they have confidences.
+_STRETCHES = {"segments": True, "true_segments": False, "proposals": True}
+_MODALITIES = frozenset(str(one) for one in Modality)
 
 
 def schema() -> pa.Schema:
@@ -155,33 +162,117 @@ def read_predictions(path: Path) -> pd.DataFrame:
     missing = [name for name in needed if name not in table.column_names]
     if missing:
         raise CmdfdError(f"{path}: column {missing[0]!r} is missing")
-    rows: list[dict[str, Any]] = table.to_pylist()
+    wanted = pa.schema([field for field in schema() if field.name in needed])
+    try:
+        rows: list[dict[str, Any]] = table.select(needed).cast(wanted).to_pylist()
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise CmdfdError(f"{path}: a column is of another type than in this version: {error}") from error
     if version == "1":
         from benchmarks.proposing import propose
 
+        _refuse_wrong(rows, str(path))  # what stretches are made of must be whole
         rows = propose(rows)
     return check_rows(rows, str(path))
 
 
 def check_rows(rows: Sequence[dict[str, Any]], origin: str) -> pd.DataFrame:
-    """Refuse duplicates, unknown labels and scores that are not finite; return a frame."""
+    """Refuse what no run can have said, and return a frame.
+
+    Args:
+        rows: At least one; columns of version 2 may be missing.
+        origin: What errors call the table.
+
+    Raises:
+        CmdfdError: With table, row and column: a clip that stands twice, a null where something must be said, an
+            unknown label, condition or modality, numbers that are not finite, stretches that end before they begin.
+    """
     import pandas as pd
 
+    _refuse_wrong(rows, origin)
+    frame = pd.DataFrame([{**SINCE_2, **row} for row in rows], columns=schema().names)
+    frame["score"] = frame["score"].astype("float64")
+    return frame
+
+
+def _refuse_wrong(rows: Sequence[dict[str, Any]], origin: str) -> None:
+    if not rows:
+        raise CmdfdError(f"{origin}: there are no predictions in it")
     seen: set[tuple[Any, ...]] = set()
     for number, row in enumerate(rows):
+        problem = _problem({**SINCE_2, **row})
+        if problem:
+            raise CmdfdError(f"{origin}: row {number}: {problem} (clip {row['id']!r})")
         key = tuple(row[name] for name in KEY)
         if key in seen:
             raise CmdfdError(f"{origin}: row {number}: clip {row['id']!r} stands twice under {key[:-1]}")
         seen.add(key)
-        if row["label"] not in (0, 1):
-            raise CmdfdError(f"{origin}: row {number}: label must be 0 or 1, got {row['label']!r}")
-        if (row["score"] is None) == (row["error"] is None):
-            raise CmdfdError(f"{origin}: row {number}: needs either a score or an error")
-        if row["score"] is not None and not math.isfinite(row["score"]):
-            raise CmdfdError(f"{origin}: row {number}: score is not finite: {row['score']}")
-    frame = pd.DataFrame([{**SINCE_2, **row} for row in rows], columns=schema().names)
-    frame["score"] = frame["score"].astype("float64")
-    return frame
+
+
+def _problem(row: Mapping[str, Any]) -> str | None:
+    """What is wrong with one row; None where nothing is."""
+    return (
+        _number_problem(row)  # first, since clips whose labels are withheld have no kind either
+        or _text_problem(row)
+        or _units_problem(row["times"], row["frame_scores"])
+        or next(filter(None, (_stretches_problem(name, row[name], sure) for name, sure in _STRETCHES.items())), None)
+    )
+
+
+def _text_problem(row: Mapping[str, Any]) -> str | None:
+    for name in (*_NAMED, *_TEXT):
+        if not isinstance(row[name], str) or (not row[name] and name in _NAMED):
+            return f"{name} must be {'a name' if name in _NAMED else 'text, which may be empty'}, got {row[name]!r}"
+    if row["condition"] not in get_args(Condition):
+        return f"condition must be {' or '.join(get_args(Condition))}, got {row['condition']!r}"
+    return None
+
+
+def _number_problem(row: Mapping[str, Any]) -> str | None:
+    score, duration = row["score"], row["duration"]
+    if row["label"] not in (0, 1):
+        return f"label must be 0 or 1, got {row['label']!r}"
+    if (score is None) == (row["error"] is None):
+        return "needs either a score or an error"
+    if score is not None and not math.isfinite(score):
+        return f"score is not finite: {score}"
+    if duration is None or not 0 < duration < math.inf:
+        return f"duration must be finite and above 0 s, got {duration}"
+    return None
+
+
+def _units_problem(times: Sequence[float] | None, scores: Sequence[float] | None) -> str | None:
+    if (times is None) != (scores is None):
+        return "needs times and frame_scores together"
+    if times is None or scores is None:
+        return None
+    if len(times) != len(scores):
+        return f"has {len(times)} times and {len(scores)} frame_scores; it needs one score for each time"
+    for name, values in (("times", times), ("frame_scores", scores)):
+        try:
+            if math.isfinite(sum(values)):
+                continue  # one look at all, since tables have millions; finite values may have an infinite sum
+        except TypeError:
+            pass
+        for index, value in enumerate(values):
+            if value is None or not math.isfinite(value):
+                return f"{name}[{index}] is {value}; it must be finite"
+    return None
+
+
+def _stretches_problem(name: str, spans: Sequence[Mapping[str, Any]] | None, sure: bool) -> str | None:
+    if spans is None:
+        return f"{name} is null; an empty list says that there are none"
+    for index, one in enumerate(spans):
+        try:
+            if not 0 <= one["start"] < one["end"] < math.inf:
+                return f"{name}[{index}] needs 0 <= start < end in seconds, got [{one['start']}, {one['end']}]"
+            if one["modality"] not in _MODALITIES:
+                return f"{name}[{index}]: modality must be one of {', '.join(Modality)}, got {one['modality']!r}"
+            if sure and not math.isfinite(one["confidence"]):
+                return f"{name}[{index}]: confidence is {one['confidence']}; it must be finite"
+        except TypeError:
+            return f"{name}[{index}] has a null where a number must be: {one}"
+    return None
 
 
 def completed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from cmdfd.errors import MEDIA_CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: 2: localization, platforms and scenes of a task. Files of version 1 are read; they have none of these.
 RESULT_SCHEMA_VERSION = 2
@@ -91,6 +97,34 @@ class VersionResult(_Record):
     )
 
 
+#: Reasons of failures that a task keeps; predictions.parquet has all of them.
+MOST_REASONS = 8
+
+
+def failure_reasons(errors: Iterable[str]) -> dict[str, int]:
+    """How many clips failed for which reason, the commonest first.
+
+    Errors that begin with a code of `MEDIA_CODES` are counted by that code, since what follows often names the clip.
+
+    Args:
+        errors: One for each clip that failed.
+
+    Returns:
+        At most `MOST_REASONS`: the commonest error of each code; "code: its meaning" where no two are alike.
+    """
+    groups: dict[str, Counter[str]] = {}
+    for error in errors:
+        code = error.partition(":")[0].strip()
+        groups.setdefault(code if code in MEDIA_CODES else error, Counter())[error] += 1
+    counted = {_reason(code, found): found.total() for code, found in groups.items()}
+    return dict(sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_REASONS])
+
+
+def _reason(code: str, found: Counter[str]) -> str:
+    text, count = min(found.items(), key=lambda pair: (-pair[1], pair[0]))
+    return text if count > 1 or len(found) == 1 else f"{code}: {MEDIA_CODES[code]}"
+
+
 class TaskResult(_Record):
     """One detector on one split of one set under one condition."""
 
@@ -103,6 +137,9 @@ class TaskResult(_Record):
     n_fake: int
     n_failed: int
     n_components: int
+    failures: dict[str, int] = Field(
+        default_factory=dict, description="reason -> clips that failed for it, the commonest first; see failure_reasons"
+    )
     base_rate: float = Field(description="share of fakes among the clips")
     threshold: Threshold | None
     pooled: dict[str, Estimate]

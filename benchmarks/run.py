@@ -170,7 +170,7 @@ def _run(config: RunConfig, terminal: Terminal) -> int:
 
     outcome = run(config, terminal)
     report = finish(outcome, terminal)
-    print_closing(outcome.result, console(), report=report, folder=outcome.folder)
+    print_closing(outcome.result, console(), report=report, folder=outcome.folder, typed=outcome.typed)
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.assemble import PIXELS, read_result, write_result
 from benchmarks.evaluate import compare_sets, evaluate_tasks
 from benchmarks.localize import pixel_table
-from benchmarks.pixels import read_pixels
+from benchmarks.pixels import check_against, read_pixels
 from benchmarks.predictions import read_predictions
 from cmdfd.clip import sha256_file
 from cmdfd.errors import CmdfdError
@@ -50,6 +50,7 @@ def rescore(folder: Path, *, accept_changed: bool = False) -> RunResult:
         )
     pixels = _pixels(old, folder / PIXELS, accept_changed=accept_changed)
     table = read_predictions(path)
+    check_against(pixels, table, str(folder / PIXELS))
     thresholds = {task.detector: task.threshold for task in old.tasks if task.threshold is not None}
     domains: dict[tuple[str, str], str] = {(task.detector, task.dataset): task.domain for task in old.tasks}
     seed = int(old.config.get("seed", 0))
@@ -80,7 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.score", description=__doc__)
     parser.add_argument("run_dir", type=Path, help="a folder with result.json and predictions.parquet")
-    parser.add_argument("--write", action="store_true", help="write result.json and report.html anew, the latter without pictures of clips")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write result.json and report.html anew, the page without pictures of clips",
+    )
     parser.add_argument("--accept-changed", action="store_true", help="score predictions of another hash")
     args = parser.parse_args(argv)
     try:

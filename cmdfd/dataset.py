@@ -126,10 +126,11 @@ def clip_paths(split: str, clip_id: str, index: int, suffix: str = ".mp4") -> Cl
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What `Dataset.verify` looked at."""
+    """What `Dataset.verify` looked at, and what a reader must know of it."""
 
     n_clips: int
     n_files: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,6 +231,11 @@ class Dataset:
         """
         return self._inside(clip.file)
 
+    @property
+    def lacks_masks(self) -> bool:
+        """Whether clips have masks, but the folder of masks did not come along."""
+        return not (self.folder / "masks").is_dir() and any(clip.mask for clip in self.rows)
+
     def mask_of(self, clip: Clip) -> Path | None:
         """Mask of a clip, or None where no pixels were changed or masks are withheld."""
         return None if clip.mask is None else self._inside(clip.mask)
@@ -249,22 +255,27 @@ class Dataset:
         """Check that the set holds what its tables say.
 
         Every file's SHA-256, existence of masks and tracks, files that no table names, counts, labels against
-        kinds and segments, and that no person, recording or file is in two splits.
+        kinds and segments, and that no person, recording or file is in two splits. A set with withheld splits may
+        come without any masks, which would tell their labels; the report then says so in `notes`.
 
         Raises:
             DatasetError: Naming up to ten problems.
         """
         problems = [*self._count_problems(), *self._label_problems(), *self._leak_problems()]
         n_files = 0
+        notes: list[str] = []
+        if self.lacks_masks:
+            said = f"masks/: not in this copy, and {sum(clip.mask is not None for clip in self.rows)} clips have a mask"
+            (notes if self.build.withheld else problems).append(said)
         for clip in self.rows:
             problems += self._file_problems(clip)
-            n_files += 1 + (clip.mask is not None) + (clip.tracks is not None)
+            n_files += 1 + (clip.mask is not None and not self.lacks_masks) + (clip.tracks is not None)
         problems += self._strangers()
         if problems:
             more = f"\n... and {len(problems) - _MAX_PROBLEMS} more" if len(problems) > _MAX_PROBLEMS else ""
             lines = "\n".join(problems[:_MAX_PROBLEMS])
             raise DatasetError(f"{self.folder}: {len(problems)} problems\n{lines}{more}")
-        return VerifyReport(len(self.rows), n_files)
+        return VerifyReport(len(self.rows), n_files, tuple(notes))
 
     def _count_problems(self) -> list[str]:
         found: dict[str, dict[str, int]] = {}
@@ -314,7 +325,8 @@ class Dataset:
                 problems.append(f"{clip.file}: missing")
             elif sha256_file(path) != clip.sha256:
                 problems.append(f"{clip.file}: its bytes changed (SHA-256 differs from the table)")
-            sides = ((self.mask_of(clip), clip.mask_sha256), (self.track_of(clip), clip.tracks_sha256))
+            mask = None if self.lacks_masks else self.mask_of(clip)  # told once for all clips
+            sides = ((mask, clip.mask_sha256), (self.track_of(clip), clip.tracks_sha256))
             for side, known in sides:
                 if side is not None and not side.is_file():
                     problems.append(f"{side.relative_to(self.folder).as_posix()}: missing")

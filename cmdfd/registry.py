@@ -88,11 +88,15 @@ class Registry:
         noun: What is registered, for error texts, e.g. "detector".
         group: Entry-point group through which installed packages add names, e.g. "cmdfd.detectors".
         entries: In-tree names with their "module:Class" strings; they win over plug-ins of the same name.
+        thing: What stands behind a name, for error texts: "class" or "function".
+        beside: Further names that are known but not looked up here, listed in the error of an unknown one.
     """
 
     noun: str
     group: str
     entries: Mapping[str, str] = field(default_factory=dict)
+    thing: str = "class"
+    beside: tuple[str, ...] = ()
 
     def _plugins(self) -> dict[str, EntryPoint]:
         found: dict[str, EntryPoint] = {}
@@ -126,9 +130,10 @@ class Registry:
         place, colon, _ = name.rpartition(":")
         if colon and (place.endswith(".py") or importable(place)):
             return name
+        example = "Class" if self.thing == "class" else self.thing
         raise RegistryError(
-            f"unknown {self.noun} {name!r}: {nearest(name, self.names())}; or name a class of your own as "
-            "'pkg.mod:Class' or 'path/to/file.py:Class'"
+            f"unknown {self.noun} {name!r}: {nearest(name, (*self.beside, *self.names()))}; or name a {self.thing} of "
+            f"your own as 'pkg.mod:{example}' or 'path/to/file.py:{example}'"
         )
 
     def load(self, name: str) -> Any:

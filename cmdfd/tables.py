@@ -33,7 +33,8 @@ _TELLING = {
     "label": "int8", "audio_label": "int8", "video_label": "int8", "sync_mismatch": "int8",
     "identity_mismatch": "int8", "kind": "string", "variant": "string", "generator": "string",
     "face_id": "string", "voice_id": "string", "source_ids": "strings", "component": "string",
-    "segments": "segments", "mask": "string", "mask_sha256": "string", "licence": "string", "consent": "string", "pristine": "bool",
+    "segments": "segments", "mask": "string", "mask_sha256": "string", "licence": "string", "consent": "string",
+    "pristine": "bool",
 }  # fmt: skip
 LABEL_COLUMNS = tuple(_TELLING)
 _LABEL_NAMES = ("label", "audio_label", "video_label", "sync_mismatch", "identity_mismatch")

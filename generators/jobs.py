@@ -32,7 +32,7 @@ from generators.stopwatch import LOAD, MEASURE, REST, Stopwatch
 from generators.versions import make_version
 
 if TYPE_CHECKING:
-    from generators.plan import PlannedTake
+    from generators.plan import PlannedClip, PlannedTake
 
 __all__ = ["clips_payload", "in_window", "item_of", "make_clips", "materialise", "start_of"]
 
@@ -103,30 +103,7 @@ def clips_payload(
         jobs: Job id by clip id.
     """
     donors = {key: item for key, item in take.donors.items() if key in made}
-    clips = [
-        {
-            "id": clip.id,
-            "job": jobs[clip.id],
-            "kind": clip.slot.kind,
-            "recorded": clip.slot.recorded,
-            "generator": clip.slot.generator,
-            "params": dict(clip.params),
-            "index": clip.slot.index,
-            "sham": clip.slot.sham,
-            "labels": dict(clip.slot.labels),
-            "on": clip.slot.on,
-            "panels": clip.slot.panels,
-            "platform": clip.slot.platform,
-            "chain": clip.slot.chain,
-            "chain_address": clip.slot.chain_address,
-            "original": clip.original,
-            "donor": clip.donor.item.key if clip.donor else None,
-            "relation": clip.donor.relation if clip.donor else "",
-            "paths": asdict(clip.paths),
-        }
-        for clip in take.clips
-        if clip.refused is None
-    ]
+    clips = [_clip_payload(clip, jobs[clip.id]) for clip in take.clips if clip.refused is None]
     return {
         "item": asdict(take.item),
         "donors": {key: asdict(item) for key, item in donors.items()},
@@ -140,6 +117,30 @@ def clips_payload(
         "clips": clips,
         "harmonise": dict(harmonise),
         "seed": seed,
+    }
+
+
+def _clip_payload(clip: PlannedClip, job: str) -> dict[str, Any]:
+    slot = clip.slot
+    return {
+        "id": clip.id,
+        "job": job,
+        "kind": slot.kind,
+        "recorded": slot.recorded,
+        "generator": slot.generator,
+        "params": dict(clip.params),
+        "index": slot.index,
+        "sham": slot.sham,
+        "labels": dict(slot.labels),
+        "on": slot.on,
+        "panels": slot.panels,
+        "platform": slot.platform,
+        "chain": slot.chain,
+        "chain_address": slot.chain_address,
+        "original": clip.original,
+        "donor": clip.donor.item.key if clip.donor else None,
+        "relation": clip.donor.relation if clip.donor else "",
+        "paths": asdict(clip.paths),
     }
 
 

@@ -342,16 +342,19 @@ def plain(node: Any, counter: Iterator[int] | None = None) -> Any:
 
 
 def line_of(tree: Any, place: Sequence[Any]) -> int:
-    """Line (from 1) of the deepest key of `place` that stands in the tree."""
+    """Line (from 1) of the deepest key of `place` that stands in the tree; a merged key (`<<`) stands nowhere."""
     line: int = 0
     node: Any = tree
     for key in place:
         positions: Any = getattr(node, "lc", None)
-        if isinstance(node, dict) and key in node:
-            line = positions.key(key)[0]
-        elif isinstance(node, list) and isinstance(key, int) and key < len(node):
-            line = positions.item(key)[0]
-        else:
+        try:
+            if isinstance(node, dict) and key in node:
+                line = positions.key(key)[0]
+            elif isinstance(node, list) and isinstance(key, int) and key < len(node):
+                line = positions.item(key)[0]
+            else:
+                break
+        except (KeyError, TypeError, AttributeError):
             break
         node = node[key]
     return int(line) + 1

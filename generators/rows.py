@@ -57,26 +57,18 @@ def clip_row(
         files: `sha256`; `mask` and `tracks` with `mask_sha256` and `tracks_sha256`.
     """
     item = bench.item
-    labels = _labels(clip, spec, outcome, lender)
-    voice = outcome.voice_id or item.voice_id
-    left_to_us = (outcome.labels.identity_mismatch, outcome.voice_id, outcome.face_id) == (None, None, None)
-    if lender is not None and left_to_us and clip["relation"] == PARTNER:
-        voice = lender.item.voice_id
-    shown = [bench.lender(key).item for key in bench.bystanders]
-    sources = {*item.source_ids, *(lender.item.source_ids if lender is not None else ())}
-    sources |= {source for other in shown for source in other.source_ids}
     return Clip(
         id=clip["id"],
         split=item.split or "",
         file=clip["paths"]["file"],
         sha256=files["sha256"] or "",
-        labels=labels,
+        labels=_labels(clip, spec, outcome, lender),
         kind=clip["recorded"],
         variant=_variant(clip, outcome),
         generator=clip["generator"],
         face_id=outcome.face_id or item.face_id,
-        voice_id=voice,
-        source_ids=tuple(sorted(sources)),
+        voice_id=_voice(bench, clip, outcome, lender),
+        source_ids=_sources(bench, lender),
         component="",  # known when all clips are
         segments=in_window(staged.segments, staged.start, bench.settings.seconds),
         mask=files["mask"],
@@ -92,6 +84,20 @@ def clip_row(
         mask_sha256=files["mask_sha256"] or "",
         tracks_sha256=files["tracks_sha256"] or "",
     )
+
+
+def _voice(bench: Bench, clip: Mapping[str, Any], outcome: Outcome, lender: Lender | None) -> str:
+    """Whose voice is heard: what the generator says, or the partner's where it left that to the pairing."""
+    left_to_us = (outcome.labels.identity_mismatch, outcome.voice_id, outcome.face_id) == (None, None, None)
+    if lender is not None and left_to_us and clip["relation"] == PARTNER:
+        return lender.item.voice_id
+    return outcome.voice_id or bench.item.voice_id
+
+
+def _sources(bench: Bench, lender: Lender | None) -> tuple[str, ...]:
+    """Recordings of everybody who is seen, heard or lent something."""
+    others = [*([lender.item] if lender is not None else []), *(bench.lender(key).item for key in bench.bystanders)]
+    return tuple(sorted({source for item in (bench.item, *others) for source in item.source_ids}))
 
 
 def _labels(clip: Mapping[str, Any], spec: GeneratorSpec, outcome: Outcome, lender: Lender | None) -> Labels:

@@ -19,6 +19,8 @@ The rule, in five steps:
    suppression (Bodla et al., "Soft-NMS", ICCV 2017) by subtraction, because raw scores may be negative.
 
 All steps keep up with a change of scale: a * score + b with a > 0 gives the same segments with a * confidence + b.
+Scores so large that sums of them leave the range of floats are therefore judged at a smaller scale; a confidence that
+lies outside that range becomes the largest (or lowest) float.
 
 How `mds` relates: its own segments are the runs at one level, its threshold, with the mean score as confidence. On an
 even grid of windows they are among the proposals made here where that threshold is given; its list is shorter and holds
@@ -50,6 +52,8 @@ TOP = 100
 MAX_RUNS = 500
 #: Seconds that a time may lie outside the clip by rounding; it is moved to the clip's end.
 EDGE_SLACK = 0.1
+#: Scores are judged below 2 ** this; it leaves 124 powers of two for lengths in seconds, counts and steps 4 and 5.
+_EXPONENT = 900
 
 
 def segments_from_scores(
@@ -82,6 +86,9 @@ def segments_from_scores(
     if not len(centres):
         return ()
     edges = np.concatenate([[0.0], (centres[1:] + centres[:-1]) / 2, [seconds]])
+    power = max(int(np.frexp(values)[1].max()) - _EXPONENT, 0)
+    values = np.ldexp(values, -power)  # exact, and as it is for all scores below 2 ** _EXPONENT
+    threshold = None if threshold is None else float(np.ldexp(threshold, -power))
     runs = _runs(edges, values, _levels(values, threshold))
     confidence = _confidence(edges, values, runs)
     order = np.lexsort((runs[:, 1], runs[:, 0], -confidence))[:MAX_RUNS]
@@ -89,8 +96,14 @@ def segments_from_scores(
     chosen = runs[order[taken]]
     return tuple(
         ScoredSegment(Segment(float(start), float(end), modality), float(value))
-        for (start, end), value in zip(chosen, lowered, strict=True)
+        for (start, end), value in zip(chosen, _raised(lowered, power), strict=True)
     )
+
+
+def _raised(values: list[float], power: int) -> NDArray[np.float64]:
+    """Values times 2 ** power, held within the range of floats."""
+    limit = np.ldexp(np.finfo(np.float64).max, -power)
+    return np.asarray(np.ldexp(np.clip(values, -limit, limit), power))
 
 
 def _checked(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from benchmarks.metrics.detection import LEVEL
+from benchmarks.metrics.detection import METRICS as USUAL
 from benchmarks.results import Estimate
 from cmdfd.errors import CmdfdError
 from cmdfd.registry import Registry
@@ -33,6 +34,8 @@ METRICS = Registry(
         "eer:deepfakebench": "benchmarks.metrics.eer:deepfakebench",
         "eer:asvspoof": "benchmarks.metrics.eer:asvspoof",
     },
+    thing="function",
+    beside=USUAL,
 )
 
 MetricFunction = Callable[["NDArray[np.int64]", "NDArray[np.float64]"], float]

@@ -11,8 +11,9 @@ frame. The metrics, each with its convention:
   frames of a clip, then over clips. Frames without a forged pixel have no F1 (0/0) and are left out; what is called
   forged there is told by `false_positive_area`.
 - `pixel_best_f1`: F1 of a clip's pixels (all frames pooled, those without forged pixels too) at one threshold for all
-  clips, mean over the clips with forged pixels, at the best threshold. It is chosen on what is judged: a ceiling, not
-  a performance.
+  clips, mean over the clips with forged pixels, at the best threshold. It is chosen on what is judged: a ceiling of
+  this way of counting, not a performance. It is no ceiling of `pixel_f1@0.5`, which is a mean over forged frames alone
+  and may lie above it.
 - `patch_auc`: as `pixel_auc`, of 16 x 16 patches.
 - `false_positive_area`: share of the pixels that are called forged; mean over the clips without a forged pixel (all
   reals, and fakes of which only the sound is forged). Lower is better; an authentic clip with an empty map has 0.

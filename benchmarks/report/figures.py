@@ -113,7 +113,8 @@ def kinds_figure(reading: Reading, key: SetKey) -> Figure | None:
         alt=f"AUC by kind of fake on {key.label}: {'; '.join(words)}.",
         svg=interval_bars(rows),
         title=f"AUC by kind on {key.label}",
-        caption="Points with 95 % intervals over components; n = number of fakes, against all reals of the set. "
+        caption="Points with 95 % intervals over components; n = number of fakes, against all reals of the set"
+        + (", each version of a platform counted. " if any(reading.platforms(key)) else ". ")
         + ("† marks intervals that should not be trusted." if any(row.doubtful for row in rows) else ""),
         wide=True,
     )

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from benchmarks.report.reading import MARGIN_FLOOR, NAME_LENGTH, Reading, kind_words, words_of
+from benchmarks.report.reading import (
+    MARGIN_FLOOR,
+    NAME_LENGTH,
+    Reading,
+    all_failed,
+    failure_words,
+    kind_words,
+    words_of,
+)
 from cmdfd.report.blocks import Card, Cards, Text, Tone
-from cmdfd.report.text import clean, interval, number, plural, shorten
+from cmdfd.report.text import NOTHING, clean, interval, number, plural, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,20 +45,31 @@ def headline(reading: Reading) -> Parts:
     sentences += _ability(first)
     others = [task for task in (*inside, *cross, *unknown) if task is not first]
     for task in others[:3]:
+        if all_failed(task):
+            sentences += [f"; on {_whose(task)} (", Text(shorten(task.dataset, NAME_LENGTH), "name"), ") "]
+            sentences += [Text(failure_words(task), "strong")]
+            continue
         sentences += [f"; on {_whose(task)} (", Text(shorten(task.dataset, NAME_LENGTH), "name"), ") it is "]
         sentences += [Text(words_of(task.pooled.get("auc")), "strong")]
     sentences.append(". ")
-    sentences += _extremes(first)
+    sentences += [] if all_failed(first) else _extremes(first)
+    sentences += _failed((first, *others[:3]))
     sentences += _against_floor(reading, first)
-    sentences += _doubts((first, *others[:3]))
+    sentences += _doubts((first, *others[:3]), _floor_auc(reading, first))
     if len(reading.mains) > 1:
         sentences.append(f"{plural(len(reading.mains) - 1, 'further detector')} in the table below. ")
     return tuple(sentences)
 
 
-def _doubts(tasks: Sequence[TaskResult]) -> list[Text | str]:
-    named = [task.pooled.get("auc") for task in tasks]
-    named += [row.metrics.get("auc") for row in _best_and_worst(tasks[0])]
+def _failed(tasks: Sequence[TaskResult]) -> list[Text | str]:
+    """Which clips failed where not all did: they count as the worst scores in what was just said."""
+    told = [task for task in tasks if task.n_failed and not all_failed(task)]
+    return [f"On {clean(task.dataset)} {failure_words(task)}; they count as the worst scores. " for task in told]
+
+
+def _doubts(tasks: Sequence[TaskResult], floor: Estimate | None) -> list[Text | str]:
+    named = [floor, *(task.pooled.get("auc") for task in tasks if not all_failed(task))]
+    named += [] if all_failed(tasks[0]) else [row.metrics.get("auc") for row in _best_and_worst(tasks[0])]
     reasons = dict.fromkeys(auc.unreliable for auc in named if auc is not None and auc.unreliable)
     return [f"(† not to be trusted: {clean('; '.join(str(reason) for reason in reasons))}.) "] if reasons else []
 
@@ -59,6 +79,9 @@ def _whose(task: TaskResult) -> str:
 
 
 def _ability(task: TaskResult) -> list[Text | str]:
+    if all_failed(task):
+        where = Text(shorten(task.dataset, NAME_LENGTH), "name")
+        return [f" could score nothing on {_whose(task)} (", where, "): ", Text(failure_words(task), "strong")]
     auc = task.pooled.get("auc")
     verb = " separates fakes from real clips"
     if auc is None or auc.value is None:
@@ -107,12 +130,17 @@ def _auc(row: KindResult) -> float | None:
 
 
 def _against_floor(reading: Reading, task: TaskResult) -> list[Text | str]:
+    auc = _floor_auc(reading, task)
+    if auc is None:
+        return []
+    return [f"Container facts alone, without looking or listening, reach {words_of(auc)} there. "]
+
+
+def _floor_auc(reading: Reading, task: TaskResult) -> Estimate | None:
+    """What the floor reaches where a task was judged; None where none stands beside it."""
     key = next(key for key in reading.sets if (key.dataset, key.split) == (task.dataset, task.split))
     floor = reading.task(MARGIN_FLOOR, key)
-    if floor is None or task.detector == MARGIN_FLOOR:
-        return []
-    auc = floor.pooled.get("auc")
-    return [f"Container facts alone, without looking or listening, reach {words_of(auc)} there. "]
+    return None if floor is None or task.detector == MARGIN_FLOOR else floor.pooled.get("auc")
 
 
 def cards(reading: Reading, margins: Mapping[tuple[str, SetKey], Estimate], trims: Mapping[SetKey, Estimate]) -> Cards:
@@ -131,6 +159,9 @@ def cards(reading: Reading, margins: Mapping[tuple[str, SetKey], Estimate], trim
             found.append(_auc_card(detector, key, task))
     for key in reading.sets[:1]:
         margin = margins.get((detector, key))
+        task = reading.task(detector, key)
+        if task is not None and all_failed(task):  # a change of nothing says nothing
+            continue
         if margin is not None:
             found.append(_signed_card(f"AUC above {MARGIN_FLOOR}, {key.label}", margin, "what headers cannot tell"))
         if key in trims:
@@ -141,6 +172,9 @@ def cards(reading: Reading, margins: Mapping[tuple[str, SetKey], Estimate], trim
 
 
 def _auc_card(detector: str, key: SetKey, task: TaskResult) -> Card:
+    label = f"AUC of {shorten(detector, NAME_LENGTH)} on {key.label}"
+    if all_failed(task):
+        return Card(label, NOTHING, failure_words(task), "bad")
     auc = task.pooled.get("auc")
     value = auc.value if auc else None
     where = {"in": "unseen people of the training set", "cross": "another set", "unknown": "domain unknown"}
@@ -150,7 +184,7 @@ def _auc_card(detector: str, key: SetKey, task: TaskResult) -> Card:
         tone = "good" if auc.low > 0.5 and not auc.unreliable else "warn"
     if auc is not None and auc.unreliable:
         detail += f"; † {auc.unreliable}"
-    return Card(f"AUC of {shorten(detector, NAME_LENGTH)} on {key.label}", number(value) + _dagger(auc), detail, tone)
+    return Card(label, number(value) + _dagger(auc), detail, tone)
 
 
 def _dagger(estimate: Estimate | None) -> str:
@@ -179,4 +213,9 @@ def _failures_card(reading: Reading) -> Card:
     failed = sum(task.n_failed for task in tasks)
     answers = sum(task.n_real + task.n_fake for task in tasks)
     detail = f"of {plural(answers, 'answer')}; a failure counts as the worst score"
+    reasons = Counter[str]()
+    for task in tasks:
+        reasons.update(task.failures)
+    if reasons:
+        detail += f"; commonest reason: {shorten(min(reasons, key=lambda one: (-reasons[one], one)), 120)}"
     return Card("Failed", str(failed), detail, "warn" if failed else "good")

@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.command import flags
 from benchmarks.report.reading import Reading, is_floor
 from cmdfd.clip import REAL_KIND, SPLITS
 from cmdfd.errors import MEDIA_CODES
@@ -37,7 +38,8 @@ def sets_table(result: RunResult) -> Table:
         Column(f"{shorten(info.name, 40)}/{shorten(split, 20)}", _roles(result, info, split)) for info, split in columns
     ]
     return Table(
-        "Clips of each split. A component is a group of clips tied by a person, a voice or a recording; "
+        "Clips of each split, with their versions of platforms. A component is a group of clips tied by a person, a "
+        "voice or a recording; "
         "splits and intervals never tear one apart.",
         (Column("Kind"), *heads),
         (RowGroup(tuple(rows)),),
@@ -145,19 +147,25 @@ class NextCommand:
     purpose: str
 
 
-def next_commands(reading: Reading, folder: str | None = None) -> list[NextCommand]:
+#: Options that decide which detector it is: what it is, and what it learned from.
+_SAME_DETECTOR = ("--detector-args", "--train-on", "--select-on", "--limit", "--seed")
+
+
+def next_commands(reading: Reading, folder: str | None = None, typed: Sequence[str] = ()) -> list[NextCommand]:
     """What a reader of this result may want to do, as commands that exist.
 
     Args:
         reading: The result.
         folder: The run directory as the user would type it, or None where it is not known.
+        typed: The command with folders as they were typed; without it they stand as "path/to/NAME".
     """
-    words = list(reading.result.command)
+    words = list(typed or reading.result.command)
     detector = shlex.quote(reading.mains[0] if reading.mains else "mds")
     run = f"python -m benchmarks.run --detector {detector}"
+    same = shlex.join(flags(words, _SAME_DETECTOR)).removesuffix("--seed 0").rstrip()
     found = [
-        NextCommand(f"{run} --predict clip.mp4", "Score a clip of your own and draw its timeline"),
-        NextCommand(f"{run} --report-on path/to/set", "Judge the same detector on a set of your own"),
+        NextCommand(f"{run} --predict clip.mp4 {same}".rstrip(), "Score a clip of your own and draw its timeline"),
+        NextCommand(f"{run} --report-on path/to/set {same}".rstrip(), "Judge the same detector on a set of your own"),
     ]
     if reading.result.seed_spread is None and reading.trains:
         again = shlex.join(_without(words, "--fit-seeds")) if words else run
@@ -179,8 +187,8 @@ def _without(words: Sequence[str], flag: str) -> list[str]:
     return [*words[:at], *words[at + 2 :]]
 
 
-def reproducibility(result: RunResult) -> list[Block]:
-    """Command, versions, hashes and seeds."""
+def reproducibility(result: RunResult, typed: Sequence[str] = ()) -> list[Block]:
+    """Command, versions, hashes and seeds; `typed` as for `next_commands`."""
     hashes = [
         Entry(info.manifest_sha256, f"set {clean(info.name)}") for info in result.datasets
     ]  # folders are left out: a report is passed on, and the disk of who made it is nobody's business
@@ -193,7 +201,7 @@ def reproducibility(result: RunResult) -> list[Block]:
         Entry(str(result.schema_version), "result schema"),
     ]
     return [
-        Code(shlex.join(clean(word) for word in result.command) or "not recorded", "The command of this run"),
+        Code(shlex.join(clean(word) for word in typed or result.command) or "not recorded", "The command of this run"),
         Facts(tuple(identity)),
         Facts(tuple(hashes), "Hashes (SHA-256)"),
         Facts(tuple(_entries(result.environment)), "Versions and machine"),

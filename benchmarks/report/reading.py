@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.registry import FLOORS
 from cmdfd.report.blocks import Tone, Value
-from cmdfd.report.text import shorten, with_interval
+from cmdfd.report.text import plural, shorten, with_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +52,24 @@ KIND_WORDS = {
 def is_floor(detector: str) -> bool:
     """True for chance and for detectors that see container facts only."""
     return detector in FLOORS or detector.startswith("floor:")
+
+
+def failure_words(task: TaskResult) -> str:
+    """How many clips of a task failed and why most of them did; empty where none did."""
+    if not task.n_failed:
+        return ""
+    clips = task.n_real + task.n_fake
+    count = f"all {plural(clips, 'clip')} failed" if all_failed(task) else f"{task.n_failed} of {clips} clips failed"
+    reason = next(iter(task.failures.items()), None)
+    if reason is None:
+        return count
+    often = "" if reason[1] == task.n_failed else f"most often ({reason[1]}) "
+    return f"{count}, {often}for the reason “{shorten(reason[0], 160)}”"
+
+
+def all_failed(task: TaskResult) -> bool:
+    """Whether a detector gave no score for any clip, so that its numbers say nothing of what it can tell."""
+    return task.n_failed == task.n_real + task.n_fake > 0
 
 
 def kind_words(kind: str) -> str:

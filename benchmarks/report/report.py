@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmarks.command import SOMEWHERE
 from benchmarks.evaluate import Shared, shared_of
 from benchmarks.predictions import completed
 from benchmarks.report import figures, notes, ran, tables
@@ -14,7 +15,7 @@ from benchmarks.report.paired import auc_gap, scores_of
 from benchmarks.report.reading import MARGIN_FLOOR, NAME_LENGTH, Reading, SetKey
 from benchmarks.report.timeline import TimelineItem, write_timeline
 from benchmarks.report.versions import platform_section
-from benchmarks.report.where import where_section
+from benchmarks.report.where import where_section, whole_clips
 from cmdfd.report.blocks import Block, Code, Figure, Grid, Heading, Page, Paragraph, Section, Text
 from cmdfd.report.page import render_page
 from cmdfd.report.text import clean, listing, plural, shorten
@@ -36,6 +37,7 @@ def write_report(
     timelines: Sequence[TimelineItem],
     path: Path,
     marks: Sequence[MarkedItem] = (),
+    typed: Sequence[str] = (),
 ) -> None:
     """Write the report of a run as one HTML file without scripts and without a network.
 
@@ -48,8 +50,11 @@ def write_report(
         timelines: A few clips, drawn in this order; at most `figures.MOST_TIMELINES` of them.
         path: File to write; its folder is made, and the file appears whole or not at all.
         marks: A few clips with the detector's maps.
+        typed: The command with folders as they were typed, for the commands of the page; without it folders are told
+            as "path/to/NAME".
     """
-    text = render_page(report_page(result, predictions, timelines, folder=path.parent.name, marks=marks))
+    folder = str(path.parent) if typed else f"{SOMEWHERE}/{path.parent.name}"
+    text = render_page(report_page(result, predictions, timelines, folder=folder, marks=marks, typed=typed))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     temporary.write_text(text, encoding="utf-8")
@@ -73,6 +78,7 @@ def report_page(
     timelines: Sequence[TimelineItem],
     folder: str | None = None,
     marks: Sequence[MarkedItem] = (),
+    typed: Sequence[str] = (),
 ) -> Page:
     """Lay the report out.
 
@@ -80,8 +86,9 @@ def report_page(
         result: What the run found.
         predictions: The table of the run.
         timelines: A few clips.
-        folder: Name of the run directory for the commands, or None.
+        folder: The run directory for the commands, or None.
         marks: A few clips with maps.
+        typed: As for `write_report`.
     """
     reading = Reading(result)
     run = _computed(reading, predictions)
@@ -95,12 +102,12 @@ def report_page(
         *_cross_section(run),
         *_kinds_section(run),
         *platform_section(run.reading),
-        *where_section(run.reading, mark_figures(marks)),
+        *where_section(run.reading, mark_figures(marks), whole_clips(run.reading, predictions, run.seed)),
         *_score_section(run),
         *_timeline_section(timelines),
         _notes_section(run),
-        Section("reproduce", "How to get this again", tuple(ran.reproducibility(result))),
-        _next_section(run, folder),
+        Section("reproduce", "How to get this again", tuple(ran.reproducibility(result, typed))),
+        _next_section(run, folder, typed),
     )
     names = listing([key.label for key in reading.sets], 4)
     return Page(
@@ -192,7 +199,7 @@ def _kinds_section(run: _Run) -> list[Section]:
             continue
         figure = figures.kinds_figure(run.reading, key)
         blocks += [figure] if figure else []
-        blocks.append(tables.kinds_table(run.reading, key))
+        blocks.append(tables.kinds_table(run.reading, key, run.predictions))
     return [Section("kinds", "Kind by kind", tuple(blocks))] if blocks else []
 
 
@@ -223,6 +230,6 @@ def _notes_section(run: _Run) -> Section:
     return Section("reading", "How to read this", (notes.notes(run.reading), *([table] if table else [])))
 
 
-def _next_section(run: _Run, folder: str | None) -> Section:
-    commands = ran.next_commands(run.reading, folder)
+def _next_section(run: _Run, folder: str | None, typed: Sequence[str]) -> Section:
+    commands = ran.next_commands(run.reading, folder, typed)
     return Section("next", "What to do next", tuple(Code(item.command, item.purpose) for item in commands))

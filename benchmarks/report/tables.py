@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from benchmarks.report.reading import MARGIN_FLOOR, METRICS, Reading, value_of
+from benchmarks.predictions import completed
+from benchmarks.report.reading import MARGIN_FLOOR, METRICS, Reading, failure_words, value_of
 from cmdfd.report.blocks import Cell, Column, Row, RowGroup, Table, Text, Tone
 from cmdfd.report.text import clean, listing, number, percent, plural, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
 
     from benchmarks.report.reading import SetKey
     from benchmarks.results import Estimate, TaskResult
@@ -86,8 +89,7 @@ def _main_row(detector: str, task: TaskResult, scope: Scope, margin: Estimate | 
         cells.append(Text("", tone="muted"))
     else:
         cells.append(value_of(margin, signed=True, tone=_margin_tone(margin)))
-    detail = f"{task.n_failed} failed" if task.n_failed else ""
-    return Row(clean(detector), tuple(cells), "floor" if floor else "", detail)
+    return Row(clean(detector), tuple(cells), "floor" if floor else "", failure_words(task))
 
 
 def _margin_tone(margin: Estimate) -> Tone:
@@ -107,14 +109,23 @@ def _threshold_note(reading: Reading) -> str:
     return ("Thresholds are chosen on validation clips only. " + "; ".join(texts) + ".") if texts else ""
 
 
-def kinds_table(reading: Reading, key: SetKey) -> Table:
-    """AUC of every detector on every kind of one set, grades below their kind."""
+def kinds_table(reading: Reading, key: SetKey, predictions: pd.DataFrame) -> Table:
+    """AUC of every detector on every kind of one set, grades below their kind.
+
+    Args:
+        reading: The result.
+        key: The set.
+        predictions: The table of the run, in which fakes are counted.
+    """
+    fakes = _fakes(reading, key, predictions)
     detectors = [*reading.mains, *reading.floors]
     rows = []
     for kind, variant in reading.kinds(key):
         found = [reading.kind_row(detector, key, kind, variant) for detector in detectors]
         some = next(row for row in found if row is not None)
-        cells: list[Cell] = [some.n_fake, some.n_components]
+        of_kind = fakes[(fakes["kind"] == kind) & ((fakes["variant"] == variant) | (variant is None))]
+        n_components = int(of_kind["component"].nunique())
+        cells: list[Cell] = [_clips(some.n_fake, of_kind), n_components or some.n_components]
         cells += [
             value_of(
                 row.metrics.get("auc") if row else None,
@@ -131,9 +142,29 @@ def kinds_table(reading: Reading, key: SetKey) -> Table:
     reals = task.n_real if task else 0
     return Table(
         f"AUC on {key.label}: each kind of fake, and each grade of it, against all {plural(reals, 'real clip')}.",
-        (Column("Kind"), Column("Fakes"), Column("Components"), *(Column(shorten(name, 40)) for name in detectors)),
+        (
+            Column("Kind"),
+            Column("Fakes"),
+            Column("Components", "of the fakes"),
+            *(Column(shorten(name, 40)) for name in detectors),
+        ),
         (RowGroup(tuple(rows)),),
     )
+
+
+def _fakes(reading: Reading, key: SetKey, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the fakes of a set, each clip once."""
+    rows = completed(predictions)
+    here = (rows["dataset"] == key.dataset) & (rows["split"] == key.split) & (rows["label"] == 1)
+    return rows[here & (rows["condition"] == reading.condition)].drop_duplicates("id")
+
+
+def _clips(n_fake: int, fakes: pd.DataFrame) -> Cell:
+    """How many clips, and of how many originals they are where platforms passed them on."""
+    if not (fakes["platform"] != "").any():
+        return n_fake
+    originals = int(fakes["original"].where(fakes["original"] != "", fakes["id"]).nunique())
+    return Text(plural(n_fake, "clip"), detail=f"of {plural(originals, 'original')}")
 
 
 def trimmed_table(reading: Reading, gaps: Mapping[tuple[str, SetKey], Estimate]) -> Table | None:

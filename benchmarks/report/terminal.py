@@ -6,11 +6,12 @@ import io
 from typing import TYPE_CHECKING
 
 from benchmarks.report.ran import next_commands
-from benchmarks.report.reading import Reading, words_of
+from benchmarks.report.reading import Reading, all_failed, failure_words, words_of
 from benchmarks.report.where import judged
 from cmdfd.report.text import clean, number, plural, shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.console import Console, RenderableType
@@ -40,7 +41,12 @@ def closing_table(result: RunResult) -> str:
 
 
 def print_closing(
-    result: RunResult, console: Console, *, report: Path | None = None, folder: Path | None = None
+    result: RunResult,
+    console: Console,
+    *,
+    report: Path | None = None,
+    folder: Path | None = None,
+    typed: Sequence[str] = (),
 ) -> None:
     """Print the table, the verdicts, where the report lies and the next commands.
 
@@ -49,13 +55,14 @@ def print_closing(
         console: Where to; more than `WIDTH` columns are not used.
         report: Path of the HTML report.
         folder: The run directory.
+        typed: The command with folders as they were typed, where that is known.
     """
     reading = Reading(result)
     width = min(WIDTH, console.width)
     for line in _lines(reading, width):
         console.print(line, width=width, highlight=False)
     _say(console, "report", str(report) if report else "", width)
-    commands = next_commands(reading, str(folder) if folder else None)
+    commands = next_commands(reading, str(folder) if folder else None, typed)
     if commands:
         console.print(_text("next", "bold"), width=width)
         for item in commands:
@@ -83,6 +90,7 @@ def _lines(reading: Reading, width: int) -> list[RenderableType]:
         return [_text("the run judged no detector", "yellow")]
     lines: list[RenderableType] = [_table(reading, key, width) for key in reading.sets]
     lines.append(_text("95 % intervals over components; floors stand beneath the detector", "dim"))
+    lines += [_text(sentence, "bold yellow") for sentence in _failures(reading)]
     lines += [_text(sentence) for sentence in _places(reading)]
     doubts = dict.fromkeys(
         clean(estimate.unreliable)
@@ -102,6 +110,17 @@ def _lines(reading: Reading, width: int) -> list[RenderableType]:
     ]
     lines += [_text(sentence) for sentence in _spread(result)]
     return lines
+
+
+def _failures(reading: Reading) -> list[str]:
+    """Which detector failed on which clips, and the commonest reason; the floors too, since they should not."""
+    tasks = [(key, task) for name in reading.detectors for key in reading.sets if (task := reading.task(name, key))]
+    return [
+        f"{shorten(task.detector, 28)} on {shorten(key.label, 34)}: {failure_words(task)}; "
+        + ("its numbers say nothing else" if all_failed(task) else "they count as the worst scores")
+        for key, task in tasks
+        if task.n_failed
+    ]
 
 
 def _places(reading: Reading) -> list[str]:

@@ -141,7 +141,7 @@ class _FirstPicture:
     def see(self, packet: Any) -> None:
         if self._tries <= 0:
             return
-        self._tries -= 1
+        self._tries -= not packet.is_discard  # what an edit list hides may last for seconds
         for frame in _decoded(packet):
             self.orientation, self.signature = orientation_of_frame(frame), _signature(frame)
             self._tries = 0

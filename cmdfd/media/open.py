@@ -136,7 +136,7 @@ def _check_head(path: Path, file: io.FileIO, limits: Limits) -> int:
     return size
 
 
-def _open_container(path: Path, reader: _Reader, limits: Limits) -> InputContainer:
+def _open_container(path: Path, reader: _Reader, limits: Limits, edit_lists: bool) -> InputContainer:
     refused: list[str] = []
 
     def io_open(url: str, *_: Any) -> NoReturn:
@@ -154,6 +154,7 @@ def _open_container(path: Path, reader: _Reader, limits: Limits) -> InputContain
                     "format_whitelist": ",".join(CONTAINERS),
                     "max_streams": str(limits.max_streams + 1),  # one more than allowed, so that it is seen
                     "enable_drefs": "0",
+                    **({} if edit_lists else {"advanced_editlist": "0"}),
                 },
                 metadata_errors="replace",
                 buffer_size=_BUFFER,
@@ -189,12 +190,13 @@ def check_size(path: Path, width: int, height: int, limits: Limits) -> None:
 
 
 @contextlib.contextmanager
-def open_media(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[InputContainer]:
+def open_media(path: Path, limits: Limits = DEFAULT_LIMITS, *, edit_lists: bool = True) -> Iterator[InputContainer]:
     """Open a media file from a stranger for reading.
 
     Args:
         path: A regular file or a symbolic link to one; any name.
         limits: Bounds on size, length and streams, checked before anything is decoded.
+        edit_lists: Whether packets that an edit list hides are flagged; else all are shown, each at its true time.
 
     Yields:
         The opened container; closed when the block ends.
@@ -205,7 +207,7 @@ def open_media(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[InputCon
     path = Path(path)
     with _open_regular(path) as file:
         reader = _Reader(file, _check_head(path, file, limits), limits)
-        with _open_container(path, reader, limits) as container:
+        with _open_container(path, reader, limits, edit_lists) as container:
             _check_container(path, container, limits)
             yield container
 

@@ -11,6 +11,7 @@ import numpy as np
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from cmdfd.errors import MediaError
+from cmdfd.media.edit_list import hidden_step
 from cmdfd.media.open import check_size
 from cmdfd.media.orient import UPRIGHT, Orientation, orientation_of_frame, square_size
 
@@ -44,6 +45,14 @@ class Frame:
 
     image: NDArray[np.uint8]
     time: float
+
+
+def before_zero(n: int) -> str:
+    """Why a file cannot be read whose first `n` frames come before the zero of its clock."""
+    return (
+        f"its first {n} frames lie before time 0, where this container has no time stamps, so nobody knows which "
+        "sound belongs to them; cut or export it again, as MP4 or from time 0 on"
+    )
 
 
 def plane_view(frame: VideoFrame, channels: int) -> NDArray[np.uint8]:
@@ -89,14 +98,19 @@ class PictureReader:
         self._ticks: deque[float] | None = deque() if stream.container.format.name == "avi" else None
         rate = stream.average_rate
         self._period = 1 / float(rate) if rate else 0.04
+        self._late = 0.0
+        self._unstamped = 0
         self._errors = 0
-        self._packets = 0
+        self._packets = self._hidden = 0
         self.count = 0
         stream.thread_type = "AUTO"
 
     def push(self, packet: Packet[Any]) -> Iterator[Frame]:
         """Decode one packet; a broken one is skipped and counted."""
         self._packets += 1
+        if self._packets == 1:
+            self._late = hidden_step(self._path, packet, self._limits) * float(packet.time_base or 0)
+        self._hidden += packet.is_discard  # before or behind what an edit list shows: decoded, but never handed out
         if self._ticks is not None and packet.size and packet.dts is not None:
             self._ticks.append(float(packet.dts * packet.time_base))
         try:
@@ -114,6 +128,8 @@ class PictureReader:
 
     def _time(self, frame: VideoFrame) -> float:
         time = self._stamp(frame)
+        if self._unstamped == self.count:
+            self._check_leading(time)
         if self.count == 0:
             self._first = time = 0.0 if time is None else time
         elif time is None or time <= self._last:
@@ -127,7 +143,18 @@ class PictureReader:
             return self._ticks.popleft()
         if frame.pts is None or frame.time_base is None:
             return None
-        return float(frame.pts * frame.time_base)
+        return float(frame.pts * frame.time_base) + self._late
+
+    def _check_leading(self, time: float | None) -> None:
+        """The first frames may lack a time stamp, if the next one that has one agrees with their number.
+
+        Raises:
+            MediaError: "decode_failed" where it does not: picture and sound would be out of step.
+        """
+        if time is None:
+            self._unstamped += 1
+        elif self._unstamped and time < (self._unstamped - 0.25) * self._period:
+            raise MediaError("decode_failed", self._path, before_zero(self._unstamped))
 
     def _check_length(self, time: float) -> None:
         limits = self._limits
@@ -169,15 +196,16 @@ class PictureReader:
         """End the stream.
 
         Args:
-            declared: Number of frames that the header promises, where it does.
+            declared: Number of frames that the header promises, where it does; those that an edit list hides count.
 
         Raises:
             MediaError: "decode_failed" where there is no frame, or less than 90 % of what was promised.
         """
         if self.count == 0:
             raise MediaError("decode_failed", self._path, "no frame could be decoded")
-        if declared is not None and self.count < MIN_COVERAGE * declared:
-            raise MediaError("decode_failed", self._path, f"{self.count} of {declared} frames could be decoded")
+        shown = None if declared is None else declared - self._hidden
+        if shown is not None and self.count < MIN_COVERAGE * shown:
+            raise MediaError("decode_failed", self._path, f"{self.count} of {shown} frames could be decoded")
         if self._errors > (1 - MIN_COVERAGE) * self._packets:
             detail = f"{self._errors} of {self._packets} video packets could not be decoded"
             raise MediaError("decode_failed", self._path, detail)

@@ -49,7 +49,7 @@ class VideoInfo:
         pix_fmt: e.g. "yuv420p".
         duration: Seconds, or None where the container does not tell.
         start: Seconds on the container's clock.
-        n_frames_declared: Frames by the header, or None.
+        n_frames_declared: Frames by the header, or None; those that an edit list hides count.
         time_base: Seconds of one tick.
         bit_rate: Bits per second by the header, or None.
         encoder: The stream's encoder tag or else the name that x264/x265 leave in the first frame, or None.
@@ -223,8 +223,10 @@ def _first_frame(
     path: Path, container: InputContainer, stream: VideoStream, limits: Limits
 ) -> tuple[Orientation, str | None]:
     """Decode up to the first frame; an undecodable stream counts as upright and unsigned."""
+    tried = 0
     for n, packet in enumerate(container.demux(stream)):
-        if n >= _MAX_PACKETS:
+        tried += not packet.is_discard  # what an edit list hides may last for seconds
+        if tried > _MAX_PACKETS or n > limits.max_frames:
             break
         try:
             frames = packet.decode()

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 
 from cmdfd.report.text import NOTHING, interval, number
 
-#: Marks of footnotes, in the order in which reasons appear in a table.
-_MARKS = "†‡§¶"
+#: Marks what should not be trusted, or has no number. Where a page has several reasons a number tells them apart.
+MARK = "†"
 
 Tone = Literal["", "good", "warn", "bad", "muted"]
 
@@ -126,7 +126,7 @@ class RowGroup:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with its caption; reasons of doubtful cells become footnotes below it.
+    """A table with its caption; reasons of doubtful cells become footnotes below it, with the marks of the page.
 
     Args:
         caption: What it shows, for every reader.
@@ -148,20 +148,17 @@ class Table:
                     raise ValueError(f"row {row.header!r} has {len(row.cells)} cells for {len(self.columns)} columns")
 
     @property
-    def footnotes(self) -> dict[str, str]:
-        """Reason -> mark, in order of first appearance."""
-        reasons = dict.fromkeys(
-            cell.reason
-            for group in self.groups
-            for row in group.rows
-            for cell in row.cells
-            if isinstance(cell, Value | Text) and cell.reason
+    def reasons(self) -> tuple[str, ...]:
+        """Reasons of its doubtful cells, each once, in order of first appearance."""
+        return tuple(
+            dict.fromkeys(
+                cell.reason
+                for group in self.groups
+                for row in group.rows
+                for cell in row.cells
+                if isinstance(cell, Value | Text) and cell.reason
+            )
         )
-        return {reason: _mark(index) for index, reason in enumerate(reasons)}
-
-
-def _mark(index: int) -> str:
-    return _MARKS[index] if index < len(_MARKS) else f"†{index + 1}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +327,17 @@ class Page:
     sections: tuple[Section, ...] = ()
     footer: str = ""
     lang: str = field(default="en")
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """Reason -> mark, over all tables: one mark has one reason wherever it stands."""
+        blocks = [*self.blocks, *(block for section in self.sections for block in section.blocks)]
+        reasons = list(
+            dict.fromkeys(reason for block in blocks if isinstance(block, Table) for reason in block.reasons)
+        )
+        if len(reasons) == 1:
+            return {reasons[0]: MARK}
+        return {reason: f"{MARK}{number}" for number, reason in enumerate(reasons, start=1)}
 
 
 __all__ = [

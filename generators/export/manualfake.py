@@ -17,7 +17,9 @@ What the published layout leaves open is done so:
   whose mask is empty. One whose picture is forged, but of which no mask is known, is left out in any case.
 - Reals have no masks; `--empty-masks` writes empty ones to `real/masks`.
 
-An export that was stopped goes on where it was. `manifest.csv` is written last: where it is, all is there.
+An export that was stopped goes on where it was. `manifest.csv` is written last: where it is, all is there. A file that
+is not as the export wrote it is written again; files of others in the folder stay as they are, and links in the place
+of its folders are refused.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ from cmdfd.clip import sha256_file
 from cmdfd.dataset import Dataset
 from cmdfd.errors import CmdfdError, nearest
 from cmdfd.media.encode import atomic_path
-from generators.export.manualfake_text import Exported, LeftOut, claim_text, left_out_csv, manifest_csv, readme
+from generators.export.manualfake_folder import MANIFEST, Ledger, refuse_foreign
+from generators.export.manualfake_text import Exported, LeftOut, left_out_csv, manifest_csv, readme
 from generators.folders import WORK
 from generators.sheets.origins import open_splits
 from generators.workspace import lock, remove_work
@@ -52,7 +55,7 @@ Unmasked = Literal["leave-out", "empty"]
 #: Folders of the splits, named as the published ones are.
 SETS = {"train": "train", "validation": "val", "test": "test"}
 ORIGINAL = "original"
-MANIFEST, LEFT_OUT, README, CLAIM = "manifest.csv", "left_out.csv", "README.txt", "manualfake.json"
+LEFT_OUT, README = "left_out.csv", "README.txt"
 _SUFFIX = ".mp4"
 
 
@@ -65,7 +68,7 @@ class ManualfakeOptions:
         link: How videos get there: "copy", or "hard" or "symbolic" links to the files of the set.
         unmasked: What becomes of fakes without forged pixels: "leave-out", or "empty" for a mask of nothing.
         empty_masks: Write empty masks of the reals, too.
-        overwrite: Replace another export in the folder.
+        overwrite: Replace another export in the folder: remove the files that its manifest names.
     """
 
     splits: tuple[str, ...] | None = None
@@ -118,8 +121,8 @@ def export_manualfake(
         progress: Told how many clips are written, of how many.
 
     Raises:
-        CmdfdError: If `out` holds something else, a split is withheld or unknown, there is no clip to export, or a
-            mask does not fit its clip.
+        CmdfdError: If `out` holds something else, or a link instead of a folder; if a split is withheld or unknown,
+            there is no clip to export, or a mask does not fit its clip.
         MediaError: If a file of the set cannot be read.
         OSError: If a file cannot be written.
     """
@@ -133,18 +136,19 @@ def export_manualfake(
     if not entries:
         hidden = f"; the labels of {', '.join(dataset.build.withheld)} are withheld" if dataset.build.withheld else ""
         raise CmdfdError(f"{dataset.folder}: no clip to export{hidden}")
-    _refuse_foreign(dataset, out, chosen)
+    refuse_foreign(dataset, out, chosen)
     out.mkdir(parents=True, exist_ok=True)
     with lock(out / WORK / "export.lock"):
-        _claim(dataset, out, chosen)
+        ledger = Ledger(dataset, out, chosen)
+        ledger.begin(entries)
         kept = 0
         for number, entry in enumerate(entries, start=1):
-            kept += _write(dataset, out, entry, chosen)
+            kept += _write(dataset, out, entry, chosen, ledger)
             (progress or (lambda done, total: None))(number, len(entries))
         hidden_splits = tuple(split for split in dataset.splits if split not in open_splits(dataset))
         write_atomic(out / LEFT_OUT, left_out_csv(left_out).encode())
         write_atomic(out / README, readme(dataset, entries, left_out, hidden_splits).encode())
-        write_atomic(out / MANIFEST, manifest_csv(entries).encode())
+        write_atomic(out / MANIFEST, manifest_csv(entries, ledger.masks).encode())
     remove_work(out)
     fakes, masks = sum(entry.fake for entry in entries), sum(entry.mask is not None for entry in entries)
     reasons = Counter(one.reason for one in left_out)
@@ -209,32 +213,7 @@ def _problem(clip: Clip, options: ManualfakeOptions) -> str:
     return "" if options.unmasked == "empty" else "its picture is not forged (--unmasked empty takes it)"
 
 
-def _refuse_foreign(dataset: Dataset, out: Path, options: ManualfakeOptions) -> None:
-    """Refuse a folder with anything else in it.
-
-    Raises:
-        CmdfdError: Naming the fix.
-    """
-    if not out.exists() or (out.is_dir() and not [path for path in out.iterdir() if path.name != WORK]):
-        return
-    if not (out / CLAIM).is_file():
-        raise CmdfdError(f"{out}: holds something else than an export of this kind; name another folder with --out")
-    if (out / CLAIM).read_text("utf-8", "replace") != claim_text(dataset, options) and not options.overwrite:
-        raise CmdfdError(f"{out}: holds an export of another set, or with other options; --overwrite replaces it")
-
-
-def _claim(dataset: Dataset, out: Path, options: ManualfakeOptions) -> None:
-    """Say whose folder this is, and remove what another export or a stopped one left."""
-    text = claim_text(dataset, options)
-    (out / MANIFEST).unlink(missing_ok=True)
-    if (out / CLAIM).is_file() and (out / CLAIM).read_text("utf-8", "replace") != text:
-        shutil.rmtree(out / "data", ignore_errors=True)
-    write_atomic(out / CLAIM, text.encode())
-    for left in (out / "data").rglob(".tmp-*"):
-        left.unlink(missing_ok=True)
-
-
-def _write(dataset: Dataset, out: Path, entry: Exported, options: ManualfakeOptions) -> int:
+def _write(dataset: Dataset, out: Path, entry: Exported, options: ManualfakeOptions, ledger: Ledger) -> int:
     """Put one clip and its mask in place; returns how many of the files were there already."""
     source, video = dataset.path_of(entry.clip), out / entry.video
     if not source.is_file():
@@ -246,13 +225,14 @@ def _write(dataset: Dataset, out: Path, entry: Exported, options: ManualfakeOpti
         _place(source, video, options.link)
     if entry.mask is not None:
         mask = out / entry.mask
-        if mask.is_file():
-            kept += 1  # it appeared by rename: it is whole
+        if ledger.holds(entry.mask):
+            kept += 1
         else:
             from generators.export.mask_video import convert_mask
 
             mask.parent.mkdir(parents=True, exist_ok=True)
             convert_mask(dataset.mask_of(entry.clip), source, mask)
+            ledger.add(entry.mask)
     return kept
 
 

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from generators.export.manualfake import ManualfakeOptions
 
 #: Version of the layout; another one is never mixed with it.
-FORMAT = 1
+FORMAT = 2
 COLUMNS = (
     "name", "set", "label", "audio_label", "video_label", "sync_mismatch", "identity_mismatch", "kind", "variant",
     "scene", "platform", "clip", "component", "video", "mask", "segments", "width", "height", "fps", "n_frames",
     "licence", "consent", "pristine", "sha256",
+    "mask_sha256",
 )  # fmt: skip
 _LABELS = ("label", "audio_label", "video_label", "sync_mismatch", "identity_mismatch")
 
@@ -71,12 +72,17 @@ def claim_text(dataset: Dataset, options: ManualfakeOptions) -> str:
     return json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def manifest_csv(entries: Sequence[Exported]) -> str:
-    """One row for each video; unknown labels are empty, times are seconds from the first frame."""
-    return _csv(COLUMNS, [_row(entry) for entry in entries])
+def manifest_csv(entries: Sequence[Exported], masks: Mapping[str, str]) -> str:
+    """One row for each video; unknown labels are empty, times are seconds from the first frame.
+
+    Args:
+        entries: What was exported.
+        masks: SHA-256 of every mask, by its place.
+    """
+    return _csv(COLUMNS, [_row(entry, masks.get(entry.mask or "", "")) for entry in entries])
 
 
-def _row(entry: Exported) -> dict[str, Any]:
+def _row(entry: Exported, mask_sha256: str) -> dict[str, Any]:
     clip = entry.clip
     segments = [{"start": one.start, "end": one.end, "modality": str(one.modality)} for one in clip.segments]
     labels = {name: getattr(clip.labels, name) for name in _LABELS}
@@ -101,6 +107,7 @@ def _row(entry: Exported) -> dict[str, Any]:
         "consent": clip.rights.consent,
         "pristine": str(clip.rights.pristine).lower(),
         "sha256": clip.sha256,
+        "mask_sha256": mask_sha256,
     }
 
 

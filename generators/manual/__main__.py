@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from generators.sources.manual import ManualSource
 
 _HEADER = ("edit", "offset", "matte", "share", "outside", "segments", "problems")
+#: Most lines of the table for edits whose files are wrong, and for those that were looked at.
+_MOST = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,8 +75,9 @@ def _check(named: argparse.Namespace) -> int:
                            "strict": not named.lenient})  # fmt: skip
     plan = source.plan({}, 0)
     kept: list[tuple[str, Take]] = []
-    rows: list[list[str]] = [[one.file, "", "", "", "", "", one.reason] for one in plan.refused]
-    failed = len(rows)
+    refused = [[one.file, "", "", "", "", "", one.reason] for one in plan.refused]
+    rows: list[list[str]] = []
+    failed = len(refused)
     usable = {item.spec["row"]["edited"] for item in plan.items}
     for row in read_edits_csv(source.listed):
         if row.edited not in usable:
@@ -84,11 +87,18 @@ def _check(named: argparse.Namespace) -> int:
         failed += take is None
         if take is not None and named.picture is not None:
             kept.append((f"{printable(row.edited)}: {row.operation}", take))
-    table(_HEADER, rows, f"{named.folder}: {len(rows)} edits, {failed} cannot be used")
+    title = f"{named.folder}: {len(refused) + len(rows)} edits, {failed} cannot be used"
+    table(_HEADER, [*_first(refused), *_first(rows)], title)
     if named.picture is not None and kept:
         write_picture(named.picture, kept, named.frames)
         sys.stdout.write(f"{named.picture}\n")
     return 1 if failed else 0
+
+
+def _first(rows: list[list[str]]) -> list[list[str]]:
+    """The first lines, and how many more there are."""
+    more = len(rows) - _MOST
+    return rows if more <= 0 else [*rows[:_MOST], [f"and {more} more", *[""] * (len(_HEADER) - 1)]]
 
 
 def _checked(source: ManualSource, row: EditRow) -> tuple[list[str], Take | None]:

@@ -31,6 +31,8 @@ _MARGIN = 6
 _MUCH = 0.25
 #: A matte of one shape (its smallest extent over its largest, over the frames that have it) says where, not when.
 _STATIC = 0.98
+#: By this factor frames that differ must exceed quiet ones, in their mean difference, for others to be likened to them.
+_STANDS_OUT = 1.5
 #: Least share of the mask that lies among differing pixels, for a tiny mask and for one of the whole picture; see
 #: `least_extent`.
 _LEAST_EXTENT = (0.15, 0.65)
@@ -122,8 +124,10 @@ def compare_pictures(comparer: Comparer, matte: Matte | None, *, strict: bool) -
     inside = changed & ~beyond
     frames = inside.sum(axis=(1, 2)) >= max(3, comparer.smallest // 2)
     masks = matte.levels
+    extent = _extent(inside[frames], forged(masks)[frames])
     warnings: list[str] = []
     if matte.seconds is None or _is_static(masks):  # one shape for all frames says where, not when
+        frames = _like(comparer, masks, frames)
         seen = np.zeros(n, bool)
         for start, end in runs(frames, 25.0):
             seen[round(start * 25) : round(end * 25)] = True
@@ -133,7 +137,6 @@ def compare_pictures(comparer: Comparer, matte: Matte | None, *, strict: bool) -
         idle = float((on & ~frames).sum() / max(on.sum(), 1))
         if idle > _MUCH:
             warnings.append(f"nothing differs in {idle:.0%} of the frames that have a matte")
-    extent = _extent(inside[frames], forged(masks)[frames])
     outside = changed & beyond
     if not strict and outside.any():
         extra = np.stack([softened(filled(one, max(one.shape))) for one in outside])
@@ -148,6 +151,21 @@ def _is_static(levels: NDArray[np.uint8]) -> bool:
     yes = forged(levels)
     yes = yes[yes.any(axis=(1, 2))]
     return len(yes) > 1 and bool(yes.all(axis=0).sum() >= _STATIC * yes.any(axis=0).sum())
+
+
+def _like(comparer: Comparer, levels: NDArray[np.uint8], frames: Bools) -> Bools:
+    """Frames that differ, and those whose mean difference inside the matte is like theirs.
+
+    A weak tint stands out of the noise in a few frames only, pixel by pixel; its mean over the matte does in all.
+    """
+    if not frames.any():
+        return frames
+    yes = forged(levels)
+    means = np.array([comparer.difference(k)[one].mean() if one.any() else 0.0 for k, one in enumerate(yes)])
+    quiet, loud = float(np.percentile(means[yes.any(axis=(1, 2))], 5)), float(np.median(means[frames]))
+    if loud < _STANDS_OUT * quiet:  # nothing tells the two apart; or all frames differ
+        return frames
+    return np.asarray(frames | (means > (quiet + loud) / 2), np.bool_)
 
 
 def _extent(inside: Bools, yes: Bools) -> float:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from generators.social.chain import Chain
 
+#: Characters of a file's name in an error.
+_SHOWN = 60
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code: 0 sent, 1 sent but not as the profile says, 2 a mistake or a bad file."""
@@ -43,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--profile", metavar="NAME", help='profile, YAML file, or several joined by "+": whatsapp+facebook_sd')
     add("--mask", type=Path, metavar="FILE", help="its mask: grey, of the displayed size, one frame for each frame")
     add("--out", type=Path, metavar="FILE", help="where to write (default: beside FILE, as NAME__PROFILE.mp4)")
+    add("--overwrite", action="store_true", help="replace what is there")
     add("--list", action="store_true", help="list all profiles")
     add("--show", metavar="NAME", help="what a profile does, with the source of every number")
     return parser
@@ -91,10 +95,30 @@ def _send(named: argparse.Namespace) -> int:
     chain = resolve_chain(named.profile)
     out = named.out or named.file.with_name(f"{named.file.stem}__{chain.name}.mp4")
     mask_out = None if named.mask is None else out.with_name(f"{out.stem}.mask.mkv")
+    for path in (out, mask_out):
+        if path is not None:
+            _check_free(path, overwrite=named.overwrite)
     result = transmit(chain, named.file, out, mask=named.mask, mask_out=mask_out)
     found = [text for step in result.details["steps"] for text in step["deviations"]]
     _tell(chain, named.file, out, mask_out, found)
     return int(bool(found))
+
+
+def _check_free(path: Path, *, overwrite: bool) -> None:
+    """Refuse to replace a file, and a name that no file can have.
+
+    Raises:
+        CmdfdError: Naming the fix.
+    """
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return
+    except OSError as error:  # the name of the profile may make it longer than a name can be
+        name = path.name if len(path.name) <= _SHOWN else f"{path.name[:_SHOWN]}..."
+        raise CmdfdError(f"{name!r} cannot be written: {error.strerror}; name another file with --out") from error
+    if not overwrite:
+        raise CmdfdError(f"{path}: is there already; name another file with --out, or replace it with --overwrite")
 
 
 def _tell(chain: Chain, source: Path, out: Path, mask: Path | None, found: Sequence[str]) -> None:

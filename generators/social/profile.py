@@ -16,6 +16,7 @@ from cmdfd.errors import CmdfdError, nearest
 from cmdfd.registry import Registry
 from generators.recipe import line_of, plain
 from generators.social.schema import Profile
+from generators.social.x264 import X264_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,6 +166,8 @@ def _nearest(value: Any, allowed: Sequence[tuple[str, str]]) -> str:
 
 def _fields(place: Sequence[Any]) -> list[str]:
     """Keys that a block may have, by its place in the file."""
+    if place and place[-1] == "x264":
+        return list(X264_OPTIONS)
     model: type[BaseModel] = Profile
     for part in place:
         field = model.model_fields.get(str(part))

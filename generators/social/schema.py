@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from cmdfd.clip import content_id
+from generators.social.x264 import X264Options, check_fits
 
 #: Of the YAML format.
 SCHEMA_VERSION = 1
@@ -19,20 +19,21 @@ Level = Literal["auto", "1.3", "2.0", "2.1", "2.2", "3.0", "3.1", "3.2", "4.0", 
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
 ]  # fmt: skip
-#: Options of x264 that only change how pictures are coded. Those that name files (stats, qpfile, cqmfile, dump-yuv)
-#: stay closed to strangers' profiles; threads and mbtree are set by the program, for equal bytes.
-X264_OPTIONS = (
-    "8x8dct", "aq-mode", "aq-strength", "b-adapt", "b-bias", "b-pyramid", "cabac", "chroma-qp-offset", "deblock",
-    "direct", "ipratio", "me", "merange", "mixed-refs", "nr", "partitions", "pbratio", "psy-rd", "qcomp", "qpmax",
-    "qpmin", "rc-lookahead", "ref", "subme", "trellis", "vbv-init", "weightb", "weightp",
-)  # fmt: skip
 _Said = Annotated[str, Field(min_length=8, max_length=2000)]
-#: No colon and no equals sign, which would begin another option; no slash, which would name a file.
-_WORD = re.compile(r"[A-Za-z0-9-][A-Za-z0-9.,-]{0,40}")
+#: What tables and exports call the clips before any platform.
+_RESERVED = "original"
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false where a number is meant: they would count as 1 and 0."""
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
+            raise ValueError("must not be true or false")
+        return value
 
 
 class Size(_Part):
@@ -158,7 +159,7 @@ class Video(_Part):
         rate: Rate control.
         gop: Key frames.
         b_frames: Most B frames in a row.
-        x264: Further options of x264, see `X264_OPTIONS`.
+        x264: Further options of x264, see `generators.social.x264`.
     """
 
     profile: Literal["baseline", "main", "high"]
@@ -167,24 +168,13 @@ class Video(_Part):
     rate: Rate
     gop: Gop
     b_frames: int = Field(ge=0, le=16)
-    x264: dict[str, Any] = Field(default_factory=dict)
-
-    @field_validator("x264")
-    @classmethod
-    def _known(cls, value: dict[str, Any]) -> dict[str, Any]:
-        from cmdfd.errors import nearest
-
-        for name, setting in value.items():
-            if name not in X264_OPTIONS:
-                raise ValueError(f"unknown option {name!r}: {nearest(name, X264_OPTIONS)}")
-            if not isinstance(setting, int | float | str) or not _WORD.fullmatch(str(setting)):
-                raise ValueError(f"{name}: must be a number or a word of x264's without ':' and '=', got {setting!r}")
-        return value
+    x264: X264Options = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _legal(self) -> Video:
         if self.profile == "baseline" and self.b_frames:
             raise ValueError("the baseline profile has no B frames: b_frames must be 0")
+        check_fits(self.x264, self.profile)
         return self
 
 
@@ -266,6 +256,13 @@ class Profile(_Part):
     audio: Audio
     container: Container = Container()
     source: Sources
+
+    @field_validator("name")
+    @classmethod
+    def _free(cls, value: str) -> str:
+        if value == _RESERVED:
+            raise ValueError(f"{value!r} is what clips before any platform are called; take another name")
+        return value
 
     @property
     def address(self) -> str:

@@ -14,10 +14,12 @@ import av.error
 
 from cmdfd.errors import MediaError
 from cmdfd.media.decode import audio_stream, video_stream
+from cmdfd.media.edit_list import hidden_step
 from cmdfd.media.encode import rational_rate
 from cmdfd.media.limits import DEFAULT_LIMITS, Limits
 from cmdfd.media.open import check_size, is_picture_of_cover, media_errors, open_media
 from cmdfd.media.orient import Orientation, orientation_of_frame, square_size
+from cmdfd.media.picture import before_zero
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -125,7 +127,7 @@ def read_source(path: Path, limits: Limits = DEFAULT_LIMITS) -> Source:
         orientation = orientation_of_frame(frame)
         width, height = square_size(frame.width, frame.height, stream.sample_aspect_ratio)
         check_size(path, width, height, limits)
-        ticks = packets.ticks() or _decoded_ticks(path, stream.index, limits)
+        ticks = [tick + (packets.late or 0) for tick in packets.ticks() or _decoded_ticks(path, stream.index, limits)]
         if len(ticks) > limits.max_frames:
             raise MediaError("too_long", path, f"more than {limits.max_frames} frames")
         base = Fraction(stream.time_base or 0)
@@ -159,6 +161,7 @@ class _Packets:
         self.size = 0
         self._avi = container.format.name == "avi"
         self._stamps: list[int | None] = []
+        self.late: int | None = None
         first: VideoFrame | None = None
         end = 0.0
         stream.codec_context.thread_count = 1
@@ -168,6 +171,8 @@ class _Packets:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
             if packet.stream.index != stream.index:
                 continue
+            if self.late is None:
+                self.late = hidden_step(path, packet, limits)
             if first is None:
                 first = _picture(path, packet, limits)
             if packet.size and not packet.is_discard:
@@ -209,16 +214,18 @@ def _decoded_ticks(path: Path, index: int, limits: Limits) -> list[int]:
     with open_media(path, limits) as container:
         stream = container.streams[index]
         found: list[int] = []
-        unstamped = 0
+        unstamped = leading = 0
         for frame in _frames(container, stream):
             stamp = frame.pts if frame.pts is not None else frame.dts
             unstamped += stamp is None
+            leading += stamp is None and not found
             if stamp is not None and (not found or stamp > found[-1]):
                 found.append(int(stamp))
             if len(found) > limits.max_frames:
                 raise MediaError("too_long", path, f"more than {limits.max_frames} frames")
     if not found or unstamped > len(found) // 10:
-        raise MediaError("decode_failed", path, "the frames have no time stamps")
+        why = before_zero(leading) if found and leading == unstamped else "the frames have no time stamps"
+        raise MediaError("decode_failed", path, why)
     return found
 
 

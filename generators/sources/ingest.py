@@ -156,6 +156,40 @@ def ingest(path: Path, span: Span, backend: FaceBackend, settings: IngestSetting
     return Take(frames.frames, FPS, sound, SAMPLE_RATE, square.inside(track), speech)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Whole:
+    """A span with its whole picture.
+
+    Args:
+        frames: [T, H, W, 3] uint8 RGB at `FPS`; the longer side is at most `DETECTION_SIDE`.
+        audio: [N] float32 mono at `SAMPLE_RATE`.
+    """
+
+    frames: NDArray[np.uint8]
+    audio: NDArray[np.float32]
+
+
+def ingest_whole(path: Path, span: Span, settings: IngestSettings) -> Whole:
+    """Decode one span of a recording without looking for a face in it.
+
+    Args:
+        path: The recording.
+        span: What to take.
+        settings: Only `min_seconds` counts.
+
+    Raises:
+        MediaError: `too_short`, or whatever decoding ends with.
+    """
+    from cmdfd.media.decode import read_audio
+    from cmdfd.media.grid import align_audio, to_constant_rate
+
+    audio = read_audio(path, sample_rate=SAMPLE_RATE)
+    video = _small_video(path, span, *_display_size(path))
+    span = _what_is_there(path, span, video, audio, settings.min_seconds)
+    frames = to_constant_rate(video, FPS, start=span.start, end=span.end).frames
+    return Whole(frames, align_audio(audio, span.start, span.seconds))
+
+
 def _display_size(path: Path) -> tuple[int, int]:
     from cmdfd.media.probe import probe
 

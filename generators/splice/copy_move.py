@@ -13,7 +13,7 @@ from generators.generator import GeneratorSpec
 from generators.splice.layers import Box, moved_picture, poisson
 from generators.splice.params import CopyMoveParams
 from generators.splice.placed import Layer, Placed, Plan, through
-from generators.splice.places import Search, blob, drawn_radius, filled, ring_of, seen_share
+from generators.splice.places import Region, Search, blob, drawn_radius, filled, ring_of, seen_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,23 +144,37 @@ class CopyMove(Placed):
         flip = bool(rng.random() < 0.5) and params.flip
         reference = frames[len(frames) // 2]
         search = Search(take, frames, reference, outline, self.spec.name)
-        targets, sources = search.centres(rng)[:_PLACES], search.centres(rng)[:_PLACES]
         linear = transform(np.zeros(2, np.float32), np.zeros(2, np.float32), turn, scale, flip)[:, :2]
-        chosen = pairs(take.frames[reference], outline, targets, sources, linear, same_rim=_RIM)
-        if not chosen:
-            raise JobError("input_unsupported", self.spec.name, "there is no room for original and copy; lower size")
-        useful = _useful(take.frames[reference], outline, chosen, params.blend)
-        if not useful:
-            detail = "no copy would be seen: the picture is too even beside the face"
-            raise JobError("output_identical", self.spec.name, detail)
-        region = search.first_inside([pair.target for pair in useful])
-        pair = next(pair for pair in useful if (pair.target == region.centre).all())
+        pair, region = self._pair(search, rng, linear, params.blend)
         details = {
             "source": [round(float(v), 2) for v in pair.source],
             "affine": [[round(float(v), 6) for v in row] for row in pair.affine],
             "flip": flip,
         }
         return Plan(region, params.blend, details)
+
+    def _pair(
+        self, search: Search, rng: np.random.Generator, linear: NDArray[np.float64], blend: str
+    ) -> tuple[Pair, Region]:
+        """A pair of which the copy is seen: off people if there is one, else anywhere off the face."""
+        image = search.take.frames[search.reference]
+        targets, sources = search.centres(rng), search.centres(rng)
+        refused = JobError("input_unsupported", self.spec.name, "there is no room for original and copy; lower size")
+        for turn, some in enumerate(search.turns(targets, _PLACES)):
+            lent = np.concatenate(search.turns(sources, _PLACES // (1 + turn))[: 1 + turn])
+            chosen = pairs(image, search.outline, some, lent, linear, same_rim=_RIM)
+            useful = _useful(image, search.outline, chosen, blend)
+            if useful:
+                try:
+                    region = search.first_inside([pair.target for pair in useful])
+                except JobError as error:
+                    refused = error
+                    continue
+                return next(pair for pair in useful if (pair.target == region.centre).all()), region
+            if chosen:
+                detail = "no copy would be seen: the picture is too even beside the face"
+                refused = JobError("output_identical", self.spec.name, detail)
+        raise refused
 
     def _layers(self, job: Job, frames: range, plan: Plan) -> Iterator[Layer]:
         affine = np.array(plan.details["affine"])

@@ -24,8 +24,8 @@ _FORMATS, _ENDS = ("PNG", "WEBP", "TIFF"), (".png", ".webp", ".tif", ".tiff")
 _MOST_BYTES, _MOST_SIDE, _MOST_FILES = 64 << 20, 8192, 10_000
 #: Pixels of the longer side of a cut-out below which it would be a smear.
 _LEAST_SIDE = 16
-#: Side of the picture in which a cut-out is kept: what is laid is at most .6 of a picture of 1080 lines.
-_SIDE = 768
+#: Sides of the squares into which a cut-out is brought; the least is taken in which it is not smaller than it is laid.
+_SIDES = (64, 128, 256, 512, 1024)
 #: Opacity from which a pixel's colour is its own, that from which a pixel belongs to the thing at all, and the least
 #: share of the thing's pixels that must be solid: the colours of soft ones come from them.
 _SOLID, _THERE, _LEAST_SOLID = 250, 20, 0.2
@@ -38,14 +38,20 @@ class Cutout:
     """A thing and the file it comes from.
 
     Args:
-        thing: As a drawing: its longer side is twice the drawing's radius.
+        colours: [h, w, 3] uint8, going on beyond its edge.
+        alpha: [h, w] uint8; what is seen of it fills the picture.
         name: The file's name without its folder.
         sha256: Of the file.
     """
 
-    thing: Drawing
+    colours: Bytes
+    alpha: Bytes
     name: str
     sha256: str
+
+    def thing(self, radius: float) -> Drawing:
+        """The cut-out as a thing whose longer side is twice a radius in pixels."""
+        return _thing(self, next((side for side in _SIDES if Drawing.SHARE * side >= radius), _SIDES[-1]))
 
 
 def cutout_files(place: str, generator: str) -> list[Path]:
@@ -96,7 +102,9 @@ def _read(path: Path, changed: int, size: int, generator: str) -> Cutout:
     del changed, size  # they tell that the file is still the one that was read
     data = path.read_bytes()
     pixels = _cropped(_decoded(data, path.name, generator), path.name, generator)
-    return Cutout(_thing(pixels), path.name, hashlib.sha256(data).hexdigest())
+    colours = _bled(pixels)
+    colours.flags.writeable = pixels.flags.writeable = False
+    return Cutout(colours, pixels[..., 3], path.name, hashlib.sha256(data).hexdigest())
 
 
 def _refusal(generator: str, name: str, why: str) -> JobError:
@@ -144,19 +152,20 @@ def _cropped(pixels: Bytes, name: str, generator: str) -> Bytes:
     return np.ascontiguousarray(found)
 
 
-def _thing(pixels: Bytes) -> Drawing:
-    """A cut-out in the middle of a square, its colours going on beyond its edge."""
-    radius = Drawing.SHARE * _SIDE
-    scale = 2 * radius / max(pixels.shape[:2])
-    size = (max(round(pixels.shape[1] * scale), 1), max(round(pixels.shape[0] * scale), 1))
+@lru_cache(maxsize=16)
+def _thing(cutout: Cutout, side: int) -> Drawing:
+    """A cut-out in the middle of a square."""
+    height, width = cutout.alpha.shape
+    scale = 2 * Drawing.SHARE * side / max(height, width)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    colours, alpha = _bled(pixels), pixels[..., 3]
-    left, top = (_SIDE - size[0]) // 2, (_SIDE - size[1]) // 2
-    sides = (top, _SIDE - size[1] - top, left, _SIDE - size[0] - left)
-    picture = cv2.copyMakeBorder(cv2.resize(colours, size, interpolation=how), *sides, cv2.BORDER_REPLICATE)
-    opacity = cv2.copyMakeBorder(cv2.resize(alpha, size, interpolation=how), *sides, cv2.BORDER_CONSTANT, value=(0,))
+    left, top = (side - size[0]) // 2, (side - size[1]) // 2
+    sides = (top, side - size[1] - top, left, side - size[0] - left)
+    colours, alpha = (cv2.resize(each, size, interpolation=how) for each in (cutout.colours, cutout.alpha))
+    picture = np.asarray(cv2.copyMakeBorder(colours, *sides, cv2.BORDER_REPLICATE), np.uint8)
+    opacity = np.asarray(cv2.copyMakeBorder(alpha, *sides, cv2.BORDER_CONSTANT, value=(0,)), np.uint8)
     picture.flags.writeable = opacity.flags.writeable = False
-    return Drawing(np.asarray(picture, np.uint8), np.asarray(opacity, np.uint8), hull_of(np.asarray(opacity, np.uint8)))
+    return Drawing(picture, opacity, hull_of(opacity))
 
 
 def _bled(pixels: Bytes) -> Bytes:

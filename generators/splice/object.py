@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -58,7 +59,8 @@ class ObjectSplice(Placed):
     def _plan(self, job: Job, frames: range) -> Plan:
         params, take, rng = ObjectParams.read(job.params, self.spec.name), job.take, job.rng
         chosen = _choose(params, rng, self.spec.name)
-        radius, thing = drawn_radius(rng, params.size, take), self._thing(job, chosen)
+        radius = drawn_radius(rng, params.size, take)
+        thing = self._thing(job, chosen | {"size": radius})
         reference = frames[len(frames) // 2]
         search = Search(take, frames, reference, np.asarray(radius * thing.outline, np.float32), self.spec.name)
         image, height = take.frames[reference], take.frames.shape[1]
@@ -76,8 +78,9 @@ class ObjectSplice(Placed):
         if "drawing" in chosen:
             return drawing(str(chosen["drawing"]), int(chosen["drawing_seed"]))
         params = ObjectParams.read(job.params, self.spec.name)
-        files = cutout_files(str(params.cutout), self.spec.name)
-        return read_cutout(next(each for each in files if each.name == chosen["cutout"]), self.spec.name).thing
+        place = Path(str(params.cutout)).expanduser()
+        file = place if place.is_file() else place / str(chosen["cutout"])
+        return read_cutout(file, self.spec.name).thing(float(chosen["size"]))
 
     def _layers(self, job: Job, frames: range, plan: Plan) -> Iterator[Layer]:
         take, region = job.take, plan.region

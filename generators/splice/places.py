@@ -31,7 +31,7 @@ _WAVES, _WAVE = 4, 0.10
 _BORDER, ROOM = 3, 6
 _OUTLINE = 96
 #: People are looked for in pictures of this shorter side, in so many of the window: what moves by more than so many
-#: levels, and skin by its Cr and Cb (Chai and Ngan 1999, widened for other light and skin) no further from it than this.
+#: levels, and skin by Cr and Cb (Chai and Ngan 1999, widened for other light and skin) no further from it than this.
 _SMALL, _LOOKS, _MOVES, _CR, _CB, _NEAR = 96, 9, 5.0, (136, 176), (77, 127), 7
 #: A place is taken for one off people where no more than this share of it looks like them.
 _OFF_PEOPLE = 0.04
@@ -135,8 +135,10 @@ def people_map(frames: Bytes, window: range) -> Bytes:
     moving = cv2.medianBlur(moving, 3)  # specks are no people
     near = cv2.dilate(moving, np.ones((2 * _NEAR + 1, 2 * _NEAR + 1), np.uint8)) > 0
     found = ((moving > 0) | (skin & near)).astype(np.uint8) * np.uint8(255)
-    # calm parts between moving ones are theirs, and they go on a little beyond what was found of them
+    # calm parts among moving ones are theirs, and they go on a little beyond what was found of them
     found = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((_NEAR, _NEAR), np.uint8))
+    rims, _ = cv2.findContours(found, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(found, rims, -1, (255,), -1)
     found = cv2.dilate(found, np.ones((5, 5), np.uint8))
     return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
@@ -184,6 +186,11 @@ class Search:
         if not len(places):
             raise JobError("input_unsupported", self.generator, "there is no room beside the face; lower size")
         return places if face else places[np.argsort(~self.off_people(places), kind="stable")]
+
+    def turns(self, places: Floats, n: int) -> list[Floats]:
+        """Up to `n` places off people, then up to `n` others, for when nothing can be done with the first."""
+        off = self.off_people(places)
+        return [some[:n] for some in (places[off], places[~off]) if len(some)]
 
     def off_people(self, places: Floats) -> NDArray[np.bool_]:
         """[K] whether the region lies off all that looks like people."""

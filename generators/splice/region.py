@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,8 @@ from generators.video.mesh_swap import recoloured, to_lab, to_rgb
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from generators.generator import Job, Take
     from generators.video.mesh_warp import Bytes, Floats
 
@@ -25,6 +28,16 @@ if TYPE_CHECKING:
 _TAKE_PLACES, _DONOR_PLACES, _LEAST, _ENOUGH = 16, 32, 0.5, 0.85
 #: Price of unlike rims, per level, and pairs that are blended on trial.
 _RIM, _BLENDED = 0.02, 48
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """A place in the take, one in the donor's picture, the map [2, 3] from there to here, and how good they are."""
+
+    centre: Floats
+    other: Floats
+    affine: NDArray[np.float64]
+    score: float
 
 
 class RegionSplice(Placed):
@@ -56,26 +69,19 @@ class RegionSplice(Placed):
         search = Search(take, frames, reference, outline, self.spec.name)
         played = self._played(take, donor, frames)
         lent = Search(donor, range(len(donor.frames)), played[len(played) // 2], outline / scale, self.spec.name)
-        places, others = search.centres(rng)[:_TAKE_PLACES], lent.centres(rng)[:_DONOR_PLACES]
-        found = []
-        for centre in places:
-            for other in others:
-                affine = np.column_stack([scale * np.eye(2), centre - scale * other])
-                found.append((_value(search, lent, centre, affine), centre, other, affine))
-        found.sort(key=lambda each: -each[0])
-        useful = [
-            each
-            for each in [one for one in found if one[0] > -1][:_BLENDED]
-            if still_seen(*_trial(search, lent, each[1], each[3]), params.blend)
-        ][:6]
-        if not useful:
+        places, others = search.centres(rng), lent.centres(rng)
+        pieces: list[_Piece] = []
+        for some in search.turns(places, _TAKE_PLACES):
+            lending = np.concatenate(lent.turns(others, _DONOR_PLACES // 2))
+            pieces = pieces or _useful(search, lent, some, lending, scale, params.blend)
+        if not pieces:
             detail = "no piece of the donor would be seen: both pictures are too even beside the faces"
             raise JobError("output_identical", self.spec.name, detail)
-        region = search.first_inside([each[1] for each in useful])
-        _, _, other, affine = next(each for each in useful if (each[1] == region.centre).all())
+        region = search.first_inside([each.centre for each in pieces])
+        piece = next(each for each in pieces if (each.centre == region.centre).all())
         details = {
-            "donor_place": [round(float(v), 2) for v in other],
-            "affine": [[round(float(v), 6) for v in row] for row in affine],
+            "donor_place": [round(float(v), 2) for v in piece.other],
+            "affine": [[round(float(v), 6) for v in row] for row in piece.affine],
             "donor_start": played[0] / donor.fps,
         }
         return Plan(region, params.blend, details)
@@ -119,6 +125,19 @@ def _coloured(over: Bytes, under: Bytes, inside: Bytes) -> Bytes:
     if not ring.any() or not inside.any():
         return over
     return to_rgb(recoloured(to_lab(over), lab_colours(over, ring), lab_colours(under, ring)))
+
+
+def _useful(search: Search, lent: Search, places: Floats, others: Floats, scale: float, blend: str) -> list[_Piece]:
+    """The best pieces that are seen after the blend, at most six."""
+    found = []
+    for centre in places:
+        for other in others:
+            affine = np.column_stack([scale * np.eye(2), centre - scale * other])
+            score = _value(search, lent, centre, affine)
+            if score > -1:
+                found.append(_Piece(centre, other, affine, score))
+    found.sort(key=lambda each: -each.score)
+    return [each for each in found[:_BLENDED] if still_seen(*_trial(search, lent, each.centre, each.affine), blend)][:6]
 
 
 def _trial(search: Search, lent: Search, centre: Floats, affine: Any) -> tuple[Bytes, Bytes, Bytes]:

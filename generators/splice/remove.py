@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 
 from cmdfd.errors import JobError
 from generators.generator import GeneratorSpec
-from generators.splice.copy_move import pairs, toned
+from generators.splice.copy_move import Pair, pairs, toned
 from generators.splice.layers import Box, moved_picture
 from generators.splice.params import RemoveParams
 from generators.splice.placed import Layer, Placed, Plan, grain_of, grained, through
@@ -30,7 +31,7 @@ _FRAMES = 3.0
 #: Places that are tried, and least and sufficient share of a region that must be seen to change.
 _PLACES, _LEAST, _ENOUGH = 80, 0.4, 0.75
 #: Off people less is enough: a word of a caption is seen to be gone.
-_LITTLE = 0.15
+_LITTLE = 0.25
 #: Price of an uneven rim, from which streaks run inwards, per level.
 _UNEVEN = 0.012
 #: Clones are taken where rims are alike, whatever lies inside: the price per level is higher than for a copy-move.
@@ -73,17 +74,25 @@ class Removal(Placed):
         why = "nothing that could be removed is seen beside the face"
         off = search.off_people(places)
         ways = [(places[off], _LEAST), (places[off], _LITTLE), (places[~off], _LEAST)]
-        for some, least in [way for way in ways if len(way[0])]:
-            scores = {each.tobytes(): _gain(search, image, each, method, least) for each in some[:_PLACES]}
+        refused = JobError("output_identical", self.spec.name, why)
+        for some, least in ways:
+            if not len(some):
+                continue
+            gain = partial(_gain, search, image, method=method, least=least)
             try:
-                return search.best(some[:_PLACES], lambda at, told=scores: told[at.tobytes()], least - _ENOUGH, why)  # type: ignore[misc]
+                return search.best(some[:_PLACES], gain, least - _ENOUGH, why)
             except JobError as error:
-                last = error
-        raise last
+                refused = error
+        raise refused
 
     def _clone(self, search: Search, image: Bytes, places: Floats, sources: Floats) -> Plan:
-        found = pairs(image, search.outline, places[:_CLONED], sources[:_CLONED], np.eye(2), same_rim=_RIM)
-        useful = [pair for pair in found if pair.score > -1][:6]
+        useful: list[Pair] = []
+        for turn, some in enumerate(search.turns(places, _CLONED)):
+            lent = np.concatenate(search.turns(sources, _CLONED // (1 + turn))[: 1 + turn])
+            found = pairs(image, search.outline, some, lent, np.eye(2), same_rim=_RIM)
+            useful = [pair for pair in found if pair.score > -1][:6]
+            if useful:
+                break
         if not useful:
             detail = (
                 "no place beside the face could be cloned over so that it is seen; lower size, or say method: telea"
@@ -139,7 +148,7 @@ def inpainted(image: Bytes, inside: Bytes, method: str) -> Bytes:
     return np.asarray(cv2.inpaint(np.ascontiguousarray(image), where, _RADIUS, _METHODS[method]), np.uint8)
 
 
-def _gain(search: Search, image: Bytes, centre: Floats, method: str, least: float) -> float:
+def _gain(search: Search, image: Bytes, centre: Floats, *, method: str, least: float) -> float:
     """How well a place can be cleared: the share that is seen to change, less for a rim that streaks.
 
     What is enough is enough, so that chance has a choice.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.check import check_detector, main
+from benchmarks.check import Checker, check_detector, main
 
 HONEST = '''
 from __future__ import annotations
@@ -137,6 +137,8 @@ def test_honest_detector_keeps_every_promise(tmp_path: Path, capsys: pytest.Capt
     shown = capsys.readouterr().out
     assert "bit-identical" in shown
     assert "no sound: no_audio" in " ".join(shown.split())
+    wanted = {what.replace("_", " "): "ok" for what in Checker.PROMISES}
+    assert {one.name: one.status for one in check_detector(f"{path}:Hiss")} == wanted
 
 
 @pytest.mark.parametrize("promise", sorted(BROKEN))

@@ -168,9 +168,7 @@ def test_sets_without_a_platform_in_common_are_not_compared() -> None:
     (found,) = compare_sets(data, tasks)
     assert tasks[0].shared_kinds is None and found.platforms == [] and found.kinds == []
     assert found.gap.value is None and found.in_auc.value is None
-    assert found.verdict == (
-        "The gap between near and far cannot be computed: the sets have no platform in common."
-    )
+    assert found.verdict == "The gap between near and far cannot be computed: the sets have no platform in common."
 
 
 def test_a_kind_that_a_set_has_on_other_platforms_only_is_not_shared() -> None:

@@ -6,10 +6,12 @@ import dataclasses
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from versioned_set import ORACLE, PLATFORM, SMALLER, write_truth, write_versioned_set
@@ -26,6 +28,7 @@ from benchmarks.registry import resolve
 from benchmarks.results import RESULT_SCHEMA_VERSION, TaskResult
 from benchmarks.run import main
 from benchmarks.runner import RunConfig
+from benchmarks.score import main as score_main
 from benchmarks.score import rescore
 from benchmarks.twins import NO_PROVENANCE
 from cmdfd.dataset import Dataset
@@ -147,6 +150,54 @@ def test_score_recomputes_the_same_without_media(first: tuple[RunOutcome, Path],
     assert blind.tasks[0].localization is not None and blind.tasks[0].localization.pixel is None
 
 
+def change(path: Path, rows: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+    table = pq.read_table(path)
+    pq.write_table(pa.Table.from_pylist(rows(table.to_pylist()), schema=table.schema), path)
+
+
+def test_altered_tables_are_refused_even_where_changes_are_accepted(
+    first: tuple[RunOutcome, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each of these is a table that no run writes; what is wrong with single rows is tried beside their readers."""
+    tries: list[tuple[str, Callable[[list[dict[str, Any]]], list[dict[str, Any]]], str]] = [
+        ("pixels", lambda rows: rows[:3], "has a prediction, but no row here"),
+        ("pixels", lambda rows: [], "there are no counts in it"),
+        ("pixels", lambda rows: [{**row, "failed": not row["failed"]} for row in rows], "row 0 (clip"),
+        ("pixels", lambda rows: [{**row, "truth": "mask", "no_twin": "x", "twin_pixels": None} for row in rows],
+         "truth is 'mask', but the clip is real"),
+        ("predictions", lambda rows: [], "there are no predictions in it"),
+        ("pixels", lambda rows: [{**row, "id": row["id"] + "x"} for row in rows], "no untrimmed prediction has its"),
+        ("predictions", lambda rows: [{**row, "split": None} for row in rows], "row 0: split must be a name, got None"),
+        ("predictions", lambda rows: [{**row, "variant": None} for row in rows], "row 0: variant must be text"),
+        ("predictions", lambda rows: [{**row, "frame_scores": (row["frame_scores"] or [0])[1:]} for row in rows],
+         "it needs one score for each time"),
+    ]  # fmt: skip
+    for name, rows, reason in tries:
+        copy = tmp_path / "copy"
+        shutil.copytree(first[0].folder, copy)
+        change(copy / f"{name}.parquet", rows)
+        assert score_main([str(copy), "--accept-changed"]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"error: {copy / name}.parquet: ") and reason in said
+        shutil.rmtree(copy)
+
+
+def test_a_copy_without_its_masks_is_judged_but_for_pixels(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world / "set", tmp_path / "set")
+    shutil.rmtree(tmp_path / "set" / "masks")
+    outcome = run(config(world, tmp_path, floors=False, report_on=(str(tmp_path / "set"),)), Quiet())
+    found = task_of(outcome).localization
+    assert found is not None and found.pixel is None and found.temporal is not None and found.n_masked == 0
+    assert found.absent == {"pixel": "this copy of the set came without its folder masks/"}
+    assert rescore(outcome.folder).tasks == outcome.result.tasks
+    assert "came without its folder masks/" in finish(outcome, Quiet()).read_text(encoding="utf-8")
+    lost = next((world / "set" / "masks").rglob("*.mkv"))  # one of many is another thing
+    shutil.copytree(world / "set" / "masks", tmp_path / "set" / "masks")
+    (tmp_path / "set" / lost.relative_to(world / "set")).unlink()
+    with pytest.raises(CmdfdError, match=rf"missing.*{lost.name}|{lost.name}.*missing"):
+        run(config(world, tmp_path, floors=False, report_on=(str(tmp_path / "set"),)), Quiet())
+
+
 def test_report_shows_platforms_stretches_and_masks(first: tuple[RunOutcome, Path]) -> None:
     outcome, _ = first
     page = finish(outcome, Quiet()).read_text(encoding="utf-8")
@@ -192,6 +243,21 @@ def test_a_second_run_asks_nobody_and_counts_nothing(
     monkeypatch.undo()
     run(config(world, place), Quiet())
     assert len(module.CALLS) == 1 and victim.is_file()  # a lost map is made again, and nothing else
+
+
+def test_counts_are_those_of_the_maps_that_there_are(world: Path, tmp_path: Path) -> None:
+    asked = config(world, tmp_path, floors=False)
+    before = run(asked, Quiet()).result.tasks
+    # as a detector with chance in it may do: other maps under the same revision
+    for path in (tmp_path / "cache" / "maps").rglob("*.npz"):
+        with np.load(path) as data:
+            times, maps = data["times"], data["maps"]
+        np.savez_compressed(path, times=times, maps=255 - maps)
+    turned = task_of(run(asked, Quiet())).localization
+    assert turned is not None and turned.pixel is not None and turned.pixel["pixel_auc"].value == 0.0
+    assert run(dataclasses.replace(asked, overwrite=Overwrite.ALWAYS), Quiet()).result.tasks == before
+    (counts,) = (tmp_path / "cache" / "pixels").iterdir()
+    assert sum(line.startswith("{") for line in counts.read_text().splitlines()) == 72  # none of before is left
 
 
 def test_failures_and_missing_maps_count_as_the_worst(world: Path, tmp_path: Path) -> None:
@@ -257,6 +323,8 @@ def test_plug_in_metrics_stand_beside_the_usual_ones(
         assert list(found)[-1] == "eer:asvspoof" and found["eer:asvspoof"].value == 0
     assert outcome.result.command[-4:] == ["--metric", "eer:asvspoof", "--seed", "0"]
     assert rescore(outcome.folder).tasks == outcome.result.tasks
+    plain = run(dataclasses.replace(asked, metrics=()), Quiet())
+    assert plain.folder != outcome.folder and plain.folder.parent == outcome.folder.parent
     assert "plug-in metric" in finish(outcome, Quiet()).read_text(encoding="utf-8")
     assert main(["--metric", "eer:asvspof"]) == 2  # refused before anything is built
     assert "did you mean 'eer:asvspoof'" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +17,7 @@ from benchmarks.pixels import (
     NOT_SOUGHT,
     Control,
     MapStore,
+    check_against,
     counts_of,
     pixel_row,
     pixel_rows,
@@ -25,6 +27,7 @@ from benchmarks.pixels import (
     twin_of,
     write_pixels,
 )
+from benchmarks.predictions import KEY as PREDICTED
 from benchmarks.predictions import RowKey
 from cmdfd.clip import REAL, Clip, Labels, Modality, Rights, Segment
 from cmdfd.errors import CmdfdError, MediaError
@@ -140,6 +143,9 @@ def test_truth_is_known_from_masks_or_labels_or_not_at_all() -> None:
     assert truth_kind(clip("a", VIDEO), None) == "unknown"
     assert truth_kind(clip("a", replace(VIDEO, video_label=None)), None) == "unknown"
     assert truth_kind(clip("a", VIDEO), Path("m.mkv")) == "mask"
+    assert truth_kind(clip("a", VIDEO), Path("nowhere/000/m.mkv")) == "absent"  # masks/ did not come along
+    row = pixel_row(KEY, clip("a", VIDEO), Path("nowhere/000/m.mkv"), maps_like(masks()))
+    assert row["truth"] == "absent" and row["pixels"] is None and counts_of(row) is None
     row = pixel_row(KEY, clip("a", VIDEO), None, maps_like(masks()))
     assert row["truth"] == "unknown" and row["pixels"] is None and counts_of(row) is None
 
@@ -221,7 +227,7 @@ def test_tables_that_are_wrong_are_refused_by_row(tmp_path: Path) -> None:
     with pytest.raises(CmdfdError, match=r"row 1 \(clip 'b'\): tp of all frames is 0"):
         read_pixels(path)
     write_pixels(path, [{**rows[0], "truth": "maybe"}])
-    with pytest.raises(CmdfdError, match="row 0: truth must be one of mask, empty, unknown, got 'maybe'"):
+    with pytest.raises(CmdfdError, match="row 0: truth must be one of mask, empty, unknown, absent, got 'maybe'"):
         read_pixels(path)
     write_pixels(path, [{**rows[2], "truth": "mask"}])
     with pytest.raises(CmdfdError, match="'pixels' is missing"):
@@ -233,7 +239,7 @@ def test_tables_that_are_wrong_are_refused_by_row(tmp_path: Path) -> None:
         with pytest.raises(CmdfdError, match=rf"row 0 \(clip 'd'\): .*{words}"):
             read_pixels(path)
     write_pixels(path, [{**rows[2], "twin_pixels": rows[3]["twin_pixels"]}])
-    with pytest.raises(CmdfdError, match="and a mask"):
+    with pytest.raises(CmdfdError, match="truth is 'unknown', which has no counts, but twin_pixels is there"):
         read_pixels(path)
 
 
@@ -249,3 +255,67 @@ def test_other_files_and_versions_are_refused(tmp_path: Path) -> None:
     pq.write_table(lacking, path)
     with pytest.raises(CmdfdError, match="column 'patches' is missing"):
         read_pixels(path)
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "reason"),
+    [
+        *[(0, {name: None}, f"{name} is None") for name in ("detector", "dataset", "split", "condition", "id")],
+        (0, {"split": ""}, "split is ''"),
+        (0, {"failed": True}, "failed is true, but pixels and unreached are not those of the worst maps"),
+        (1, {"failed": True}, "failed is true, but"),
+        (3, {"failed": False}, "failed is false, but pixels has too few zeros for the 10 frames that no map reached"),
+        (0, {"unreached": 3}, "failed is false, but pixels has too few zeros for the 3 frames"),
+        (0, {"failed": None}, "column 'failed' is missing"),
+        (0, {"truth": "mask"}, "needs either twin_pixels or no_twin"),
+        (1, {"truth": "empty"}, "truth is 'empty', but pixels has 2560 forged ones"),
+        (1, {"truth": "unknown"}, "truth is 'unknown', which has no counts, but pixels is there"),
+        (1, {"truth": "absent"}, "truth is 'absent', which has no counts"),
+        (3, {"no_twin": "none"}, "needs either twin_pixels or no_twin"),
+        (1, {"tp": [None] * 10}, ""),
+    ],
+)
+def test_rows_that_contradict_themselves_are_refused(
+    tmp_path: Path, number: int, changes: dict[str, object], reason: str
+) -> None:
+    path, rows = table(tmp_path)
+    rows[number] = {**rows[number], **changes}
+    write_pixels(path, rows)
+    with pytest.raises(CmdfdError, match=rf"pixels\.parquet: row {number} \(clip .*\): {reason}"):
+        read_pixels(path)
+
+
+def test_tables_without_rows_or_of_other_types_are_refused(tmp_path: Path) -> None:
+    path, rows = table(tmp_path)
+    write_pixels(path, [])
+    with pytest.raises(CmdfdError, match="there are no counts in it"):
+        read_pixels(path)
+    write_pixels(path, rows)
+    whole = pq.read_table(path)
+    other = whole.set_column(whole.column_names.index("tp"), "tp", pa.array(["many"] * 4))
+    pq.write_table(other.replace_schema_metadata(schema().metadata), path)
+    with pytest.raises(CmdfdError, match="a column is of another type than in this version"):
+        read_pixels(path)
+
+
+def predicted(rows: list[dict], labels: dict[str, int]) -> pd.DataFrame:
+    return pd.DataFrame([{**{name: row[name] for name in PREDICTED}, "label": labels[row["id"]]} for row in rows])
+
+
+def test_counts_must_be_those_of_the_predictions(tmp_path: Path) -> None:
+    _, rows = table(tmp_path)
+    said = predicted(rows, {"a": 0, "b": 1, "c": 1, "d": 1})
+    trimmed = said.assign(condition="trimmed")
+    mute = said.assign(detector="random")  # gives no maps, so it needs no rows
+    every = pd.concat([said, trimmed, mute])
+    check_against(rows, every, "p")
+    check_against([], every, "p")
+    with pytest.raises(CmdfdError, match=r"p: clip 'd' of .* has a prediction, but no row here"):
+        check_against(rows[:3], every, "p")
+    with pytest.raises(CmdfdError, match=r"p: row 3 \(clip 'd'\): no untrimmed prediction has its detector, dataset"):
+        check_against(rows, said.iloc[:3], "p")
+    with pytest.raises(CmdfdError, match=r"p: row 0 \(clip 'a'\): no untrimmed prediction"):
+        check_against(rows, trimmed, "p")
+    for number, truth in ((1, "mask"), (2, "unknown")):
+        with pytest.raises(CmdfdError, match=rf"row {number} \(clip .*truth is '{truth}', but the clip is real"):
+            check_against(rows, predicted(rows, {"a": 0, "d": 1, "b": number - 1, "c": 2 - number}), "p")

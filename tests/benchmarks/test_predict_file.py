@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import predict_file
-from benchmarks.detector import FitRecord
+from benchmarks.detector import ClipView, DetectorSpec, FitRecord, Prediction
 from benchmarks.fits import Fitted
 from benchmarks.mock import mock_points, mock_view
 from benchmarks.registry import make, resolve
 from benchmarks.results import Threshold
 from benchmarks.run import main
+from cmdfd.errors import MediaError, MissingExtraError
 from cmdfd.faces.tracks import FaceTrack
 from cmdfd.media.decode import Video
 from cmdfd.media.encode import EncoderSettings, write_clip
@@ -57,7 +59,7 @@ def fitted() -> Fitted:
     "name", ["good.mp4", "-dash.mp4", "two words.mp4", "a'quote\".mp4", "line\nbreak.mp4", "üñí.mp4"]
 )
 def test_any_name_is_scored_and_drawn(name: str, files: dict[str, Path], fitted: Fitted, tmp_path: Path) -> None:
-    score = predict_file._one(fitted, files[name], tmp_path, Threshold(value=0.5, chosen_on="v"), StillFace())
+    score = predict_file._one(fitted, files[name], tmp_path, Threshold(value=0.5, chosen_on="v"), StillFace)
     assert score.prediction.score is not None
     assert score.timeline is not None
     assert score.timeline.read_bytes().startswith(b"\x89PNG")
@@ -78,7 +80,7 @@ def test_any_name_is_scored_and_drawn(name: str, files: dict[str, Path], fitted:
 def test_unusable_files_get_a_named_reason(
     name: str, code: str, files: dict[str, Path], fitted: Fitted, tmp_path: Path
 ) -> None:
-    score = predict_file._one(fitted, files[name], tmp_path, None, StillFace())
+    score = predict_file._one(fitted, files[name], tmp_path, None, StillFace)
     assert score.timeline is None
     assert (score.prediction.error or "").partition(":")[0] == code
 
@@ -98,3 +100,48 @@ def test_without_a_backend_the_command_to_type_is_named(
     assert "pip install" in said
     assert "[face" in said
     assert not (tmp_path / "cache").exists()
+
+
+def no_backend() -> StillFace:
+    raise AssertionError("nobody asked for a face")
+
+
+def test_a_detector_that_looks_at_no_face_needs_no_backend(files: dict[str, Path], fitted: Fitted) -> None:
+    found = predict_file.score_file(fitted, files["good.mp4"], no_backend)
+    assert found.prediction.score is not None
+    assert found.view is not None
+    assert found.view.frames().shape[1:] == mock_view("x", 1, fake=False).frames().shape[1:]  # not cut, not scaled
+    with pytest.raises(MediaError, match="no_face"):
+        found.view.track()
+
+
+class Looker:
+    """Scores a clip by its face track; says nothing of that beforehand."""
+
+    spec = DetectorSpec("looker", "", ("video",), needs_training=False)
+
+    def predict(self, views: Iterable[ClipView]) -> Iterator[Prediction]:
+        for view in views:
+            try:
+                yield Prediction(view.id, float(view.track().points.mean()))
+            except MediaError as error:
+                yield Prediction(view.id, None, error=f"{error.code}: {error.detail}")
+
+
+def test_the_track_is_found_for_who_asks_and_the_backend_is_missed_only_then(files: dict[str, Path]) -> None:
+    asking = Fitted(resolve("random"), Looker(), "revision", FitRecord("x", "default", 0, (), (), ()), None)
+    found = predict_file.score_file(asking, files["good.mp4"], StillFace)
+    assert found.prediction.score is not None
+    assert found.view is not None and found.view.frames().shape[1:] == (256, 256, 3)  # cut to the face
+
+    def missing() -> StillFace:
+        raise MissingExtraError("face", "faces")
+
+    with pytest.raises(MissingExtraError, match="face"):
+        predict_file.score_file(asking, files["good.mp4"], missing)
+
+
+@pytest.mark.parametrize(("name", "wants"), [("mds", True), ("noise_residual", False), ("random", False)])
+def test_which_detector_looks_at_faces_is_known_before_a_fit(name: str, wants: bool) -> None:
+    assert predict_file.wants_track(make(resolve(name))) is wants
+    assert predict_file.wants_track(Looker())

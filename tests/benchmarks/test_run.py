@@ -266,6 +266,21 @@ def test_score_recomputes_the_same_numbers(first: tuple[RunOutcome, Path], capsy
     assert "AUC" in capsys.readouterr().out
 
 
+def test_score_says_that_its_report_has_no_pictures(
+    first: tuple[RunOutcome, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(first[0].folder, copy)
+    assert score_main([str(copy)]) == 0 and capsys.readouterr().err == ""
+    assert score_main([str(copy), "--write"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "has no pictures of clips" in said and "How to get this again" in said
+    page = (copy / "report.html").read_text()
+    assert "How to get this again" in page and 'id="clips"' not in page
+
+
 def test_score_refuses_changed_predictions(first: tuple[RunOutcome, Path], tmp_path: Path) -> None:
     import shutil
 
@@ -284,10 +299,15 @@ def test_score_refuses_changed_predictions(first: tuple[RunOutcome, Path], tmp_p
     assert score_main([str(tmp_path / "nowhere")]) == 2
 
 
-def test_seed_spread_is_the_standard_deviation_over_fits(world: Path, tmp_path: Path) -> None:
+def test_seed_spread_is_the_standard_deviation_over_fits(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     near = str(world / "near")
+    counted: list[str] = []
+    monkeypatch.setattr(Runner, "pixels", lambda self, fitted, protocol: counted.append(fitted.revision) or [])
     outcome = run(config(world, tmp_path, fit_seeds=3, report_on=(near,), floors=False), Quiet())
     spread = (outcome.result.seed_spread or {})["near/test"]
+    assert counted == [outcome.result.detectors[0].revision]  # the maps of the other seeds are judged by nobody
     assert spread["seeds"] == [0, 1, 2]
     assert spread["std"] == pytest.approx(0.0)  # the seed only moves the offset, and AUC does not see it
     assert spread["auc"][0] == pytest.approx(outcome.result.tasks[0].pooled["auc"].value)

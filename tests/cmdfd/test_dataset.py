@@ -137,6 +137,11 @@ def test_withheld_splits_tell_nothing(clips: list[Clip], tmp_path: Path) -> None
     blind = Dataset.open(public).clips("test")
     assert {clip.labels.label for clip in blind} == {None} and {clip.kind for clip in blind} == {""}
     assert {clip.mask for clip in blind} == {None}
+    note = "masks/: not in this copy, and 4 clips have a mask"  # those of train and validation
+    assert Dataset.open(public).lacks_masks and not Dataset.open(folder).lacks_masks
+    report = Dataset.open(public).verify()
+    assert (report.notes, report.n_clips, report.n_files) == ((note,), 12, 12 + 12)
+    assert Dataset.open(folder).verify().notes == ()
     found = datasets.load_dataset("videofolder", data_dir=str(public), cache_dir=str(tmp_path / "cache"))
     assert found["test"].features == found["train"].features and len(found["test"]) == 4
 
@@ -166,6 +171,12 @@ def test_the_manifest_hash_follows_the_content(folder: Path, clips: list[Clip]) 
         assert Dataset.open(folder).manifest_sha256 != before
     write_tables(folder, clips)
     assert Dataset.open(folder).manifest_sha256 == before
+
+
+def test_only_a_set_with_withheld_labels_may_come_without_masks(folder: Path) -> None:
+    shutil.rmtree(folder / "masks")
+    with pytest.raises(DatasetError, match="1 problems\nmasks/: not in this copy, and 6 clips have a mask"):
+        Dataset.open(folder).verify()
 
 
 def test_verify_finds_what_is_wrong_with_files(folder: Path, clips: list[Clip]) -> None:

@@ -101,3 +101,15 @@ def test_classes_from_modules() -> None:
 def test_malformed_references_are_refused(text: str) -> None:
     with pytest.raises(RegistryError):
         load_object(text)
+
+
+def test_the_error_of_an_unknown_name_tells_what_to_write_and_what_is_always_there() -> None:
+    functions = Registry("metric", group="cmdfd.none", entries={"own": "m:f"}, thing="function", beside=("auc", "eer"))
+    with pytest.raises(RegistryError) as caught:
+        functions.load("prec")
+    assert str(caught.value) == (
+        "unknown metric 'prec': known: auc, eer, own; or name a function of your own as 'pkg.mod:function' or "
+        "'path/to/file.py:function'"
+    )
+    with pytest.raises(RegistryError, match=r"a class of your own as 'pkg.mod:Class'"):
+        THINGS.load("nothing")

@@ -27,7 +27,6 @@ from benchmarks.detectors.noise_residual import choosing, model, residuals
 from benchmarks.metrics.localization import unit_labels
 from cmdfd.clip import Modality
 from cmdfd.errors import CmdfdError, MediaError
-from cmdfd.media.masks import forged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -70,7 +69,7 @@ class NoiseResidual:
         modalities=("video",),
         reference="after Fridrich & Kodovsky, IEEE TIFS 7(3) 2012, and Cozzolino et al., 'Splicebuster', WIFS 2015",
     )
-    #: Stretches come from the first two of these, thresholds from the next two, truth from the last.
+    #: What makes stretches of scores, says which frames and pixels are forged, and chooses pooling and threshold.
     code_modules = (
         "benchmarks.metrics.proposals",
         "benchmarks.metrics.localization",
@@ -244,6 +243,8 @@ def _features(example: LabelledView) -> Features | None:
 
 def _truth(example: LabelledView, features: Features) -> NDArray[np.float32] | None:
     """[K, rows, columns] shares of forged pixels; None where nobody knows them."""
+    from cmdfd.media.masks import forged
+
     if example.mask is None:
         genuine = example.labels.label == 0 or example.labels.video_label == 0
         return np.zeros(features["blocks"].shape[:3], np.float32) if genuine else None

@@ -13,7 +13,7 @@ from noisy_clips import FAKE, labelled, noisy
 from safetensors.numpy import load_file, save_file
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.check import check_detector
+from benchmarks.check import Checker, check_detector
 from benchmarks.detector import ClipView, Prediction
 from benchmarks.detectors.noise_residual import NoiseResidual
 from benchmarks.metrics.spatial import count_pixels, evaluate_pixels
@@ -257,7 +257,9 @@ def test_nothing_is_said_before_a_fit(tmp_path: Path) -> None:
 
 def test_it_keeps_the_contract() -> None:
     results = check_detector("benchmarks.detectors.noise_residual:NoiseResidual")
-    assert not [f"{one.name}: {one.detail}" for one in results if one.status == "failed"]
+    wanted = {what.replace("_", " "): "ok" for what in Checker.PROMISES}
+    assert {one.name: one.status for one in results} == wanted, results
+    assert "clips with maps" in next(one.detail for one in results if one.name == "maps fit the clip")
 
 
 def test_the_mock_set_has_masks_of_its_fakes() -> None:

@@ -182,3 +182,35 @@ def test_a_change_of_scale_only_changes_the_confidences(scores: list[float], pow
     other = {pair: one.confidence for pair, one in zip(ends(moved), moved, strict=True)}
     first = ends(plain)[0]
     assert other[first] == pytest.approx(scale * sure[first] + shift, abs=1e-6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    scores=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=40),
+    threshold=st.none() | st.floats(),
+)
+def test_any_finite_scores_give_finite_confidences(scores: list[float], threshold: float | None) -> None:
+    n = len(scores)
+    found = segments_from_scores(centres(n), scores, n / FPS, threshold=threshold)
+    sure = [one.confidence for one in found]
+    assert found and all(np.isfinite(sure)) and sure == sorted(sure, reverse=True)
+    assert all(0 <= a < b <= n / FPS for a, b in ends(found))
+    judged = evaluate_temporal([[Segment(0.0, 0.02, Modality.BOTH)]], [found], ["a"], n_draws=2)
+    assert all(one.value is not None and 0 <= one.value <= 1 for one in judged.values())
+
+
+def test_scores_near_the_largest_float_are_judged_like_others() -> None:
+    scores = [1e308, -1e308] * 50
+    huge = segments_from_scores(np.arange(100) / FPS, scores, 4.0)
+    small = segments_from_scores(np.arange(100) / FPS, np.ldexp(scores, -1000), 4.0)
+    assert ends(huge) == ends(small)
+    most = np.finfo(float).max
+    with np.errstate(over="ignore"):
+        wanted = np.clip(np.ldexp([one.confidence for one in small], 1000), -most, most)
+    assert [one.confidence for one in huge] == wanted.tolist()
+    # what would be above the largest float: 3 * 1.7e308 for a stretch that stands out so far
+    times = centres(1000)
+    step = np.where((times >= 12) & (times < 20), 1.7e308, -1.7e308)
+    first, *rest = segments_from_scores(times, step, 40.0)
+    assert ends((first,)) == [pytest.approx((12.0, 20.0))] and first.confidence == most
+    assert all(one.confidence < first.confidence for one in rest)

@@ -12,12 +12,18 @@ from page_checks import PageReader, read
 from sklearn.metrics import roc_auc_score
 from synthetic_run import Names, Synthetic, make_item, make_items, make_run
 
+from benchmarks.command import command, flags, portable_config
 from benchmarks.report import figures
 from benchmarks.report.headline import headline
 from benchmarks.report.paired import auc_gap, roc, roc_band, scores_of
+from benchmarks.report.ran import next_commands
 from benchmarks.report.reading import Reading, SetKey
 from benchmarks.report.report import report_page, write_report
-from benchmarks.results import Estimate, RunResult
+from benchmarks.report.tables import kinds_table
+from benchmarks.report.terminal import closing_table
+from benchmarks.results import Estimate, RunResult, failure_reasons
+from benchmarks.run import keywords
+from benchmarks.runner import RunConfig
 from cmdfd.report.text import number, with_interval
 
 
@@ -136,7 +142,7 @@ def test_grades_and_notes_and_commands_are_there(reader: PageReader) -> None:
         "The intervals do not contain it",
         "learned from",
         "python -m benchmarks.run --detector mds:mini --predict clip.mp4",
-        "python -m benchmarks.score deep",
+        "python -m benchmarks.score path/to/deep",
         "a" * 64,
         "c" * 64,
         "No clear gap between mini-a and mini-b",
@@ -277,3 +283,84 @@ def test_predictions_frame_is_left_alone(synthetic: Synthetic, tmp_path: Path) -
     before = synthetic.predictions.copy(deep=True)
     write_report(synthetic.result, synthetic.predictions, [], tmp_path / "r.html")
     pd.testing.assert_frame_equal(before, synthetic.predictions)
+
+
+def _failing(synthetic: Synthetic, share: int) -> RunResult:
+    """The first detector fails on all clips of the first set (share 1), or on a third of them."""
+    reasons = {"no_face: no face track was found": 7, "too_short: 3 frames": 2}
+    tasks = []
+    for task in synthetic.result.tasks:
+        if (task.detector, task.dataset) == ("mds:mini", "mini-a"):
+            failed = (task.n_real + task.n_fake) // share
+            nothing = Estimate(value=0.0, low=0.0, high=0.0)
+            changes = {"n_failed": failed, "failures": reasons, "pooled": {**task.pooled, "auc": nothing}}
+            tasks.append(task.model_copy(update=changes))
+        else:
+            tasks.append(task)
+    return synthetic.result.model_copy(update={"tasks": tasks})
+
+
+def test_a_detector_that_fails_everywhere_is_said_to_fail_and_why(synthetic: Synthetic, tmp_path: Path) -> None:
+    result = _failing(synthetic, 1)
+    write_report(result, synthetic.predictions, [], tmp_path / "report.html")
+    text = read((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    lead = text.split("Clips judged")[0]
+    words = "all 120 clips failed, most often (7) for the reason “no_face: no face track was found”"
+    assert "could score nothing on the set it was trained for (mini-a): " + words in " ".join(lead.split())
+    assert "wrong way round" not in text and "best at" not in lead
+    terminal = " ".join(closing_table(result).split())
+    assert f"mds:mini on mini-a/test: {words}; its numbers say nothing else" in terminal
+
+
+def test_partial_failures_stand_with_their_commonest_reason(synthetic: Synthetic) -> None:
+    result = _failing(synthetic, 3)
+    words = "40 of 120 clips failed, most often (7) for the reason “no_face: no face track was found”"
+    parts = headline(Reading(result))
+    assert words in "".join(part if isinstance(part, str) else part.text for part in parts)
+    assert f"mds:mini on mini-a/test: {words}; they count as the worst scores" in " ".join(
+        closing_table(result).split()
+    )
+
+
+def test_reasons_are_counted_by_their_code() -> None:
+    errors = ["no_face: a", "no_face: b", "too_short: x", "too_short: x", "too_short: y", "odd: one", "odd: two"]
+    assert failure_reasons(errors) == {
+        "too_short: x": 3,
+        "no_face: no face track was found": 2,
+        "odd: one": 1,
+        "odd: two": 1,
+    }
+    assert failure_reasons([]) == {}
+
+
+def test_commands_name_the_same_detector_and_folders_as_typed(synthetic: Synthetic) -> None:
+    typed = "python -m benchmarks.run --detector mds --train-on ../a/small --select-on ../a/small --limit 3 --seed 2"
+    commands = [one.command for one in next_commands(Reading(synthetic.result), "runs/x", typed.split())]
+    same = "--train-on ../a/small --select-on ../a/small --limit 3 --seed 2"
+    assert commands[0] == f"python -m benchmarks.run --detector mds:mini --predict clip.mp4 {same}"
+    assert commands[1] == f"python -m benchmarks.run --detector mds:mini --report-on path/to/set {same}"
+
+
+def test_results_hold_no_places_of_folders(tmp_path: Path) -> None:
+    (tmp_path / "home" / "small").mkdir(parents=True)
+    folder = str(tmp_path / "home" / "small")
+    config = RunConfig("mds", train_on=(folder,), select_on=(f"{folder}:train",), options={"k": "3", "name": "x"})
+    words = " ".join(command(config))
+    assert "--train-on path/to/small --select-on path/to/small:train" in words
+    assert str(tmp_path) not in words + str(portable_config(config))
+    assert f"--train-on {folder} --select-on {folder}:train" in " ".join(command(config, typed=True))
+    assert portable_config(config)["report_on"] == ["mini-a/test", "mini-b/test"]
+    args = flags(command(config), ["--detector-args"])[1:]
+    assert keywords(args) == config.options
+
+
+def test_versions_of_platforms_are_told_from_originals(synthetic: Synthetic) -> None:
+    plain = synthetic.predictions.assign(platform="", original="")
+    sent = plain.assign(platform="tube", original=plain["id"], id=plain["id"] + "-tube")
+    table = kinds_table(Reading(synthetic.result), SetKey("mini-a", "test"), pd.concat([plain, sent]))
+    row = next(row for row in table.groups[0].rows if row.header == "audio/swap")
+    fakes = plain[(plain["dataset"] == "mini-a") & (plain["kind"] == "audio/swap")]
+    assert row.cells[0].detail == f"of {fakes['id'].nunique()} originals"
+    assert row.cells[1] == fakes["component"].nunique()
+    without = kinds_table(Reading(synthetic.result), SetKey("mini-a", "test"), synthetic.predictions)
+    assert all(isinstance(row.cells[0], int) for row in without.groups[0].rows)

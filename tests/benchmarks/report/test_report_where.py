@@ -12,9 +12,11 @@ from synthetic_run import Synthetic, make_item, make_items
 from benchmarks.metrics.spatial import PIXEL_METRICS, TWIN_METRICS
 from benchmarks.metrics.temporal_bootstrap import KEYS
 from benchmarks.report.marks import MOST_MARKED, MarkedItem, mark_figures
+from benchmarks.report.reading import Reading, SetKey
 from benchmarks.report.report import write_report
+from benchmarks.report.tables import main_table
 from benchmarks.report.terminal import closing_table
-from benchmarks.report.where import PIXELS, STRETCHES
+from benchmarks.report.where import PIXELS, STRETCHES, whole_clips
 from benchmarks.results import Estimate, Localization, RunResult, TaskResult, VersionResult
 from cmdfd.report.text import number
 
@@ -138,6 +140,28 @@ def test_platforms_say_what_each_costs(synthetic: Synthetic, tmp_path: Path) -> 
     assert "originals and their versions of 1 platform together" in text
 
 
+def test_shared_numbers_are_over_shared_platforms(synthetic: Synthetic) -> None:
+    rows = [version("", 0.9, None, None), version("chat <app>", 0.7, None, None)]
+
+    def told(*sets: str) -> tuple[Reading, list[str]]:
+        tasks = [
+            task.model_copy(update={"platforms": rows if task.dataset in sets else []})
+            for task in synthetic.result.tasks
+        ]
+        found = Reading(synthetic.result.model_copy(update={"tasks": tasks}))
+        return found, [group.detail for group in main_table(found, {}).groups]
+
+    key = SetKey("mini-b", "test")
+    one, words = told("mini-b")
+    assert one.shared_platforms() == [""] and one.shows_shared(key)
+    assert words[-1].endswith("only the 4 kinds that all sets share, on the platforms that all share: originals")
+    assert words[-2].endswith("originals and their versions of 1 platform together")
+    both, words = told("mini-a", "mini-b")
+    assert both.shared_platforms() == ["", "chat <app>"] and not both.shows_shared(key)
+    assert not any("platforms that all share" in text for text in words)
+    assert all(text.endswith("originals and their versions of 1 platform together") for text in words)
+
+
 def test_hostile_names_of_platforms_and_clips_stay_text(synthetic: Synthetic, tmp_path: Path) -> None:
     item = mark(title=HOSTILE, kind=HOSTILE, detector=HOSTILE)
     page = page_of(located(synthetic.result, HOSTILE), synthetic, tmp_path, (item,))
@@ -178,3 +202,28 @@ def test_proposals_stand_on_lines_of_their_own(count: int, synthetic: Synthetic,
     section = page.partition('<section id="clips"')[2].partition("</section>")[0]
     assert "surest first" in section and "Surest proposal: 0.0 to 2.9 s." in section
     assert all(f">{number(one['confidence'])}<" in section for one in proposals)
+
+
+def test_one_stretch_over_each_whole_clip_stands_beside_the_stretches(synthetic: Synthetic, tmp_path: Path) -> None:
+    """Fakes are forged throughout here: with perfect scores that alone gives the best score there is."""
+    result = located(synthetic.result)
+    table = synthetic.predictions
+    perfect = table.assign(score=table["label"].astype(float), error=None)
+    key = ("mds:mini", SetKey("mini-a", "test"))
+    found = whole_clips(Reading(result), perfect, 0)
+    assert list(found) == [key]
+    assert {name: one.value for name, one in found[key].items()} == pytest.approx({"score": 1.0, "ap@0.5": 1.0})
+
+    turned = whole_clips(Reading(result), perfect.assign(score=1 - perfect["score"]), 0)[key]
+    rows = perfect[(perfect["detector"] == "mds:mini") & (perfect["dataset"] == "mini-a")]
+    rows = rows[rows["condition"] == "untrimmed"]
+    n_real, n_fake = (int((rows["label"] == label).sum()) for label in (0, 1))
+    # all reals stand before the fakes, so precision is highest where the last fake is reached
+    assert turned["ap@0.5"].value == pytest.approx(n_fake / (n_real + n_fake))
+
+    write_report(result, table, [], tmp_path / "report.html")
+    text = read((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    assert text.count("whole clip as one stretch") == 2
+    value = whole_clips(Reading(result), table, 0)[key]["score"].value
+    assert number(value) in text.partition("whole clip as one stretch")[2][:60]
+    assert not whole_clips(Reading(result), table.drop(columns="duration"), 0)

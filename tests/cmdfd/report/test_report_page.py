@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import jinja2
 import pytest
 from page_checks import read
@@ -87,7 +89,21 @@ def test_plain_page_reads_well() -> None:
 def test_footnotes_number_reasons_once_and_in_order() -> None:
     cells = [Value(0.5, reason=reason) for reason in ("b", "a", "b", "c", "d", "e")]
     table = Table("t", (Column("x"), *(Column("y") for _ in cells)), (RowGroup((Row("r", tuple(cells)),)),))
-    assert table.footnotes == {"b": "†", "a": "‡", "c": "§", "d": "¶", "e": "†5"}
+    assert table.reasons == ("b", "a", "c", "d", "e")
+
+
+def test_one_mark_has_one_reason_on_the_whole_page() -> None:
+    def table(*reasons: str) -> Table:
+        cells = tuple(Value(0.5, reason=reason) for reason in reasons)
+        return Table("t", (Column("x"), *(Column("y") for _ in cells)), (RowGroup((Row("r", cells),)),))
+
+    tables = (table("few", "none"), table("none"), table("other", "few"))
+    page = Page("t", ("lead",), sections=tuple(Section(f"s{k}", "s", (one,)) for k, one in enumerate(tables)))
+    assert page.marks == {"few": "†1", "none": "†2", "other": "†3"}
+    lists = re.findall(r'<ul class="footnotes">(.*?)</ul>', render_page(page), re.DOTALL)
+    legends = [" ".join(re.sub(r"<[^>]+>", "", one).split()) for one in lists]
+    assert legends == ["†1 few †2 none", "†2 none", "†1 few †3 other"]
+    assert Page("t", (), blocks=(table("few", "few"),)).marks == {"few": "†"}
 
 
 def test_table_refuses_rows_of_another_width() -> None:

@@ -159,7 +159,7 @@ def test_a_stopped_export_goes_on(data: Dataset, tmp_path: Path, monkeypatch: py
         export_manualfake(data, out, progress=stop)
     assert not (out / "manifest.csv").exists()
     videos = sorted((out / "data").rglob("*.mp4"))
-    (out / "data" / "train" / ".tmp-1-ab").write_bytes(b"half")
+    (videos[0].parent / ".tmp-1-0123456789ab").write_bytes(b"half")
     next(path for path in videos if "videos" in path.parts).write_bytes(b"cut")  # no longer what the set has
     again = export_manualfake(data, out)
     assert again.kept == len(videos) - 1
@@ -309,7 +309,9 @@ def test_versions_and_bystanders_drive_nobody(data: Dataset, tmp_path: Path) -> 
         export_beside(data, "manual")
     small = write_toy_set(tmp_path / "small", (LIPSYNC_CROSS,))
     assert export_beside(small, "manualfake")[0].startswith("2 real and 2 fake videos, 2 masks: ")
-    (tmp_path / "small-manualfake" / "data" / "test" / "real" / "videos" / "old.mp4").write_bytes(b"of an older set")
+    place = "data/test/real/videos/old.mp4"
+    (tmp_path / "small-manualfake" / place).write_bytes(b"of an older set")
+    (tmp_path / "small-manualfake" / "manifest.csv").write_text(f"name,video,mask\nold,{place},\nx,../../small,/etc\n")
     (tmp_path / "small-manualfake" / "manualfake.json").write_text("{}")
     export_beside(small, "manualfake")
     assert len(list((tmp_path / "small-manualfake").rglob("*.mp4"))) == 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from mesh_takes import SIZE, drawn
 from numpy.typing import NDArray
 
 from cmdfd.clip import REAL, Labels, Modality, Segment
+from cmdfd.errors import JobError
 from cmdfd.media.masks import forged
 from generators.generator import GeneratorSpec, Job, Outcome, Take
 from generators.registry import make_generator, resolve_params
@@ -101,6 +103,18 @@ class Inverted:
         return Outcome(job.take, REAL, ())
 
 
+class HeardOnly(Inverted):
+    """Sound upside down; of the picture only the first frames, which no stretch holds, and yet it calls both forged."""
+
+    def generate(self, job: Job) -> Outcome:
+        made = super().generate(job)
+        frames = job.take.frames.copy()
+        frames[:3] = 255 - frames[:3]
+        masks = np.zeros(frames.shape[:3], np.uint8)
+        masks[:3] = 255
+        return replace(made, take=replace(made.take, frames=frames), masks=masks)
+
+
 @dataclass(frozen=True)
 class Shares:
     """How well masks tell what was changed: changed pixels inside of them, and of them what changed."""
@@ -122,3 +136,42 @@ def shares(before: NDArray[np.uint8], made: Outcome) -> Shares:
         marked += int(told.sum())
         both += int((differs & told).sum())
     return Shares(inside / max(changed, 1), both / max(marked, 1), changed)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the issue's second line says of one operation: how many takes, and the least and mean of both shares."""
+
+    op: str
+    n: int
+    refused: int
+    inside: tuple[float, float]
+    differs: tuple[float, float]
+
+    def __str__(self) -> str:
+        """A row of the table in docs/scenes_and_platforms.md."""
+        told = (f"{least:.3f} / {mean:.3f}" for least, mean in (self.inside, self.differs))
+        return f"| `splice/{self.op}` | {self.n} | {' | '.join(told)} |"
+
+
+def line_two(op: str, takes: Sequence[Take], *, start: float = 0.3, seconds: float = 2.0, seed: int = 5) -> Line:
+    """Let an operation with its defaults forge takes in memory, each with the next as its donor, and judge its masks.
+
+    Args:
+        op: One of `SPLICES`.
+        takes: Two or more, pristine.
+        start: Of the clip in every take.
+        seconds: Length of the clip.
+        seed: Of the first take; the next has the next.
+    """
+    found, refused = [], 0
+    for rank, take in enumerate(takes):
+        rng = np.random.default_rng(seed + rank)
+        donor = takes[(rank + 1) % len(takes)]
+        job = Job(take, donor, start, seconds, resolve_params(SPLICES[op], {}), rng, rank, "partner", "f", "v")
+        try:
+            found.append(shares(take.frames, make_generator(SPLICES[op]).generate(job)))
+        except JobError:
+            refused += 1
+    inside, differs = [each.inside for each in found], [each.differs for each in found]
+    return Line(op, len(found), refused, (min(inside), float(np.mean(inside))), (min(differs), float(np.mean(differs))))

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from mesh_takes import drawn
 from splice_takes import SPLICES
 from tiny_source import HARMONISE, SERIAL, TinySource
 
+from cmdfd.clip import Labels, Modality
 from cmdfd.dataset import Dataset
 from cmdfd.media.masks import forged, read_mask
 from generators.build import build
@@ -69,25 +69,20 @@ def test_a_refused_splice_leaves_no_file(tmp_path: Path, tiny_recipe: Callable[.
         assert forged(frames).any() and np.unique(frames).size > 5
 
 
-@pytest.mark.slow
-def test_line_two_holds_on_talkers() -> None:
-    """On frames before any encoding: changed pixels lie in the mask, and the mask changed."""
-    from splice_takes import shares, splice_job
-
-    from generators.registry import make_generator
-    from generators.sources.talkers.source import TalkerSource, render_take
-
-    plan = TalkerSource({"cast": "a", "difficulty": 0.7, "seconds": 2.0}).plan(
-        {"test": {"identities": 3, "clips": 1}}, seed=2
-    )
-    takes = [render_take(item) for item in plan.items]
-    for op, name in SPLICES.items():
-        done = 0
-        for index, take in enumerate(takes):
-            donor = takes[(index + 1) % len(takes)]
-            params = {"seconds": [0.3, 0.5]} if op == "temporal" else {}
-            made = make_generator(name).generate(splice_job(op, take, donor, seed=index, **params))
-            judged = shares(take.frames, made)
-            assert judged.inside >= 0.99 and judged.differs >= 0.8, (op, index, judged)
-            done += 1
-        assert done == 3
+def test_a_voice_that_is_there_for_a_moment_is_not_the_clips(
+    tmp_path: Path, tiny_recipe: Callable[..., Recipe]
+) -> None:
+    """A whole swap names the partner's voice, a stretch of one does not; both tell that voice and face do not fit."""
+    stretch = {"generator": "audio/swap", "seconds": [0.3, 0.5]}
+    kinds = [{"kind": "audio/swap"}, {"kind": "splice/temporal", "params": stretch}]
+    build(tiny_recipe(kinds=kinds, splits={"test": {"identities": 2, "clips": 1}}), tmp_path / "set", options=SERIAL)
+    clips = list(Dataset.open(tmp_path / "set").clips())
+    own = {clip.face_id: clip.voice_id for clip in clips if clip.kind == "real"}
+    assert len(own) == 2 and len(set(own.values())) == 2
+    told = {kind: [clip for clip in clips if clip.kind == kind] for kind in ("audio/swap", "splice/temporal")}
+    assert [len(each) for each in told.values()] == [2, 2]
+    assert all(clip.voice_id != own[clip.face_id] for clip in told["audio/swap"])
+    for clip in told["splice/temporal"]:
+        assert clip.voice_id == own[clip.face_id]
+        assert clip.labels == Labels(1, 1, 0, 1, 1) and clip.mask is None
+        assert [segment.modality for segment in clip.segments] == [Modality.AUDIO]

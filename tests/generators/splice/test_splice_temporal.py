@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mesh_takes import forge
 from splice_takes import SPLICES, busy, null, shares, splice
 
-from cmdfd.clip import Modality
+from cmdfd.clip import Labels, Modality
 from cmdfd.errors import JobError
 from generators.generator import Take
 
@@ -52,7 +53,7 @@ def test_sound_is_joined_at_quiet_places_without_a_step() -> None:
         assert np.array_equal(made.take.audio[:head], TAKE.audio[:head])
         assert np.array_equal(made.take.audio[tail:], TAKE.audio[tail:])
         assert not np.array_equal(made.take.audio[head:tail], TAKE.audio[head:tail])
-        whole = splice_whole(seed)
+        whole = np.asarray(forge("audio/swap", TAKE, DONOR).take.audio)
         core = slice(head + 240, tail - 240)  # behind the cross-fades of 15 ms
         np.testing.assert_array_equal(made.take.audio[core], whole[core])
         steps = np.abs(np.diff(made.take.audio))
@@ -61,14 +62,6 @@ def test_sound_is_joined_at_quiet_places_without_a_step() -> None:
         found += [level(head + 120), level(tail - 120)]
     places = [level(at) for at in range(6400, 16000, 160)]
     assert np.mean(found) < np.mean(places)
-
-
-def splice_whole(seed: int) -> np.ndarray:
-    """The inner generator's sound: the donor's at the take's level, the same for every seed."""
-    from mesh_takes import forge
-
-    del seed
-    return np.asarray(forge("audio/swap", TAKE, DONOR).take.audio)
 
 
 def level(sample: int) -> float:
@@ -80,7 +73,30 @@ def test_two_streams_have_two_segments() -> None:
     assert {segment.modality for segment in made.segments} == {Modality.AUDIO, Modality.VIDEO}
     assert made.variant == "video/lip_warp" and made.face_id is None and made.voice_id is None
     assert abs(made.segments[0].start - made.segments[1].start) < 0.04
-    assert made.labels.identity_mismatch is None  # left to the build, as by the inner generator
+    assert made.labels == Labels(1, 1, 1, 0, 1)  # the inner generator's sound and lips fit, the voice is a partner's
+
+
+@pytest.mark.parametrize(
+    ("inner", "relation", "labels", "streams"),
+    [
+        ("audio/swap", "partner", Labels(1, 1, 0, 1, 1), {Modality.AUDIO}),
+        ("audio/swap", "same", Labels(1, 1, 0, 1, 0), {Modality.AUDIO}),
+        ("audio/swap", "", Labels(1, 1, 0, 1, None), {Modality.AUDIO}),  # nobody says who the donor is
+        ("audio/desync", "partner", Labels(1, 1, 0, 1, 0), {Modality.AUDIO}),
+        ("splice_takes:Inverted", "partner", Labels(1, 1, 1, 0, 0), {Modality.AUDIO, Modality.VIDEO}),
+        ("splice_takes:HeardOnly", "partner", Labels(1, 1, 0, 0, 0), {Modality.AUDIO}),
+        ("video/mouth_warp", "partner", Labels(1, 0, 1, 1, 0), {Modality.VIDEO}),
+        ("video/face_swap", "partner", Labels(1, 0, 1, 0, 1), {Modality.VIDEO}),
+        (SPLICES["face"], "same", Labels(1, 0, 1, 1, 0), {Modality.VIDEO}),
+    ],
+)
+def test_labels_tell_which_streams_were_joined(
+    inner: str, relation: str, labels: Labels, streams: set[Modality]
+) -> None:
+    made = splice("temporal", TAKE, DONOR, relation=relation, generator=inner, seconds=[0.4, 0.5])
+    assert made.labels == labels and {one.modality for one in made.segments} == streams
+    # a voice or a face that is there for a moment does not replace the clip's
+    assert made.voice_id is None and made.face_id is None
 
 
 def test_any_splice_can_be_spliced_in_time() -> None:
