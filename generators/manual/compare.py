@@ -11,6 +11,7 @@ import numpy as np
 from cmdfd.clip import Modality
 from cmdfd.media.masks import forged
 from generators.manual.difference import Comparer, filled, lasting, softened
+from generators.manual.extent import extent_of
 from generators.manual.segments import runs
 
 if TYPE_CHECKING:
@@ -33,9 +34,6 @@ _MUCH = 0.25
 _STATIC = 0.98
 #: By this factor frames that differ must exceed quiet ones, in their mean difference, for others to be likened to them.
 _STANDS_OUT = 1.5
-#: Least share of the mask that lies among differing pixels, for a tiny mask and for one of the whole picture; see
-#: `least_extent`.
-_LEAST_EXTENT = (0.15, 0.65)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +47,7 @@ class Compared:
         outside: Share of the pixels outside the matte that differ beyond codec noise, over all frames.
         share: Share of the picture that the mask covers, over the frames that have one.
         coverage: Share of the mask's pixels that differ.
-        extent: Share of the mask's pixels inside the convex hull of those that differ, over the frames in which some
-            do; 1 where there is no matte or none does.
+        extent: Share of the mask that lies among what was changed, see `generators.manual.extent`; 1 without a matte.
         noise: Levels (sigma) of the codec noise.
         tone: Levels by which brightness or colour differ everywhere.
         residual: Mean square of the difference where nothing was edited.
@@ -70,17 +67,6 @@ class Compared:
     residual: float
     inverted: bool
     warnings: tuple[str, ...]
-
-    @property
-    def least_extent(self) -> float:
-        """The `extent` below which the mask is not that of the edit.
-
-        The larger the mask, the more of it must differ. Of swaps, blurs, tints and copies of mouth, eyes, face and wall
-        in two real clips (x264 at crf 20), mattes drawn tightly, grown by a fortieth of the width or as boxes had 0.30
-        to 0.90, with 1.6 times the limit at least; white ones of the whole picture 0.02 to 0.19.
-        """
-        low, high = _LEAST_EXTENT
-        return low + (high - low) * self.share
 
     def masks_in(self, segments: Sequence[Segment], fps: float) -> NDArray[np.uint8] | None:
         """The masks of frames in segments that concern the picture; None where there are none."""
@@ -124,7 +110,7 @@ def compare_pictures(comparer: Comparer, matte: Matte | None, *, strict: bool) -
     inside = changed & ~beyond
     frames = inside.sum(axis=(1, 2)) >= max(3, comparer.smallest // 2)
     masks = matte.levels
-    extent = _extent(inside[frames], forged(masks)[frames])
+    extent = extent_of(comparer, inside, forged(masks), beyond, frames)
     warnings: list[str] = []
     if matte.seconds is None or _is_static(masks):  # one shape for all frames says where, not when
         frames = _like(comparer, masks, frames)
@@ -166,21 +152,6 @@ def _like(comparer: Comparer, levels: NDArray[np.uint8], frames: Bools) -> Bools
     if loud < _STANDS_OUT * quiet:  # nothing tells the two apart; or all frames differ
         return frames
     return np.asarray(frames | (means > (quiet + loud) / 2), np.bool_)
-
-
-def _extent(inside: Bools, yes: Bools) -> float:
-    """Share of a mask [K, H, W] inside the convex hulls of the pixels that differ.
-
-    Not the plain share: of a blurred face little differs but its edges, yet they lie all over it.
-    """
-    covered = 0
-    for differing, mask in zip(inside, yes, strict=True):
-        points = cv2.findNonZero(differing.astype(np.uint8))
-        hull = np.zeros(mask.shape, np.uint8)
-        if points is not None:
-            cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
-        covered += int((mask & (hull > 0)).sum())
-    return covered / int(yes.sum()) if yes.any() else 1.0
 
 
 def _result(

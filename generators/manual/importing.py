@@ -14,6 +14,7 @@ from generators.manual.align import Alignment, align
 from generators.manual.coding import coding_like
 from generators.manual.compare import Compared, compare_pictures, mask_runs
 from generators.manual.difference import Comparer
+from generators.manual.extent import least_extent
 from generators.manual.edits_csv import spans_of
 from generators.manual.matte import Matte, read_matte
 from generators.manual.problems import refusal
@@ -264,9 +265,9 @@ class _Importer:
         if self.settings.strict and comparer.tone.strength > _MOST_TONE:
             detail = f"brightness or colours of the whole picture differ, by up to {comparer.tone.strength:.0f} levels"
             raise refusal("outside_matte", self.row.edited, detail)
-        if self.settings.strict and compared.extent < compared.least_extent:
+        if self.settings.strict and compared.extent < least_extent(compared.share):
             detail = f"where the pictures differ, {compared.extent:.0%} of the matte lie among what differs"
-            least = f"a matte of {compared.share:.0%} of the picture needs {compared.least_extent:.0%}"
+            least = f"a matte of {compared.share:.0%} of the picture needs {least_extent(compared.share):.0%}"
             raise refusal("matte", self.row.edited, f"{detail}, {least}; draw it around what was changed")
         return compared
 
