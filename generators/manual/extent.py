@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 
 #: Least share for a tiny mask and for one of the whole picture: the larger it is, the more of it must differ. Measured
 #: on two real clips at 480 pixels (x264, crf 20 and 28) with swaps of face and mouth, blurs of face and eyes, a tint
-#: and a copied wall: mattes drawn tightly or grown by a fortieth of the width had 0.36 to 0.98, at least 1.6 times what
-#: is asked; white ones over 70 % or all of the picture 0.00 to 0.45, at most 0.9 times.
-LEAST = (0.15, 0.65)
+#: and a copied wall: mattes drawn tightly had 0.53 to 0.92, those grown by a fortieth of the width 0.36 to 0.77, boxes
+#: 0.42 to 0.77, all at least 1.4 times what is asked; white over 70 % of the picture 0.15 to 0.56, over all of it 0.00
+#: to 0.19, all less than is asked.
+LEAST = (0.15, 0.75)
 #: Blocks are this part of the longer side.
 _BLOCKS = 40
 #: In units of the noise: more counts as this, so that one edge does not speak for a block.
 _MOST = 8.0
 _LOUDER_THAN, _FEWEST = 90, 20
+#: A block must also have this part of what the loudest tenth of the mask has: a codec smears a strong edit.
+_OF_LOUDEST = 0.25
 
 
 def least_extent(share: float) -> float:
@@ -79,4 +82,6 @@ def _loud_blocks(comparer: Comparer, yes: Bools, beyond: Bools, frames: Bools) -
     for k in rows:
         loud += blocks(np.minimum(comparer.difference(k) / comparer.noise.at(comparer.edges(k)), _MOST))
     usual = np.percentile(loud[outer > 0.95], _LOUDER_THAN)
+    if (inner > 0.5).any():
+        usual = max(usual, _OF_LOUDEST * np.percentile(loud[inner > 0.5], 90))
     return float(inner[loud > usual].sum() / inner.sum())

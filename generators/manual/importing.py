@@ -14,8 +14,8 @@ from generators.manual.align import Alignment, align
 from generators.manual.coding import coding_like
 from generators.manual.compare import Compared, compare_pictures, mask_runs
 from generators.manual.difference import Comparer
-from generators.manual.extent import least_extent
 from generators.manual.edits_csv import spans_of
+from generators.manual.extent import least_extent
 from generators.manual.matte import Matte, read_matte
 from generators.manual.problems import refusal
 from generators.manual.reading import SAMPLE_RATE, Canvas, Reel, read_frames, read_reel
