@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 import re
@@ -16,9 +15,10 @@ from cmdfd.clip import REAL_KIND, SPLITS, content_id
 from cmdfd.errors import CmdfdError, nearest
 from cmdfd.splits import DEFAULT_FRACTIONS
 from generators.recipe_scenes import Part, ScenesRecipe, SocialRecipe
+from generators.yaml_text import line_of, plain, tree_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from typing import Self
 
     from cmdfd.media.harmonise import HarmoniseSettings
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 3
 #: A recipe is a page of text; more is a mistake or an attack (anchors that grow without end).
 _MAX_BYTES = 1 << 20
-#: Most values of a recipe, its aliases written out: ten lines can name a thousand million of them.
-_MAX_VALUES = 500_000
 Split = Literal["train", "validation", "test"]
 #: Who drives or lends: the take itself, the fixed partner, or another take of the same person (else a partner).
 Driver = Literal["self", "cross", "other"]
@@ -243,7 +241,7 @@ def load_recipe(named: str | Path) -> Recipe:
     recipe = parse_recipe(text, where)
     if where == str(Path(named)):
         recipe = _beside(recipe, Path(named))
-    check_names(recipe, _tree_of(text, where), where)
+    check_names(recipe, tree_of(text, where, RecipeError), where)
     return recipe
 
 
@@ -278,30 +276,6 @@ def _text_of(named: str | Path) -> tuple[str, str]:
     return entry.read_text("utf-8"), entry.name
 
 
-def _tree_of(text: str, where: str) -> Any:
-    """YAML with its line numbers.
-
-    Raises:
-        RecipeError: If it is none.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        tree = YAML(typ="rt", pure=True).load(text)
-        plain(tree)  # that it has an end
-    except RecursionError as error:
-        raise RecipeError(f"{where}: nested too deeply") from error
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        problem = str(getattr(error, "problem", None) or error).splitlines()[0]
-        raise RecipeError(f"{where}{line}: not YAML: {problem}") from error
-    except ValueError as error:  # a number of thousands of digits, or aliases that grow
-        raise RecipeError(f"{where}: not YAML: {error}") from error
-    return tree
-
-
 def parse_recipe(text: str, where: str) -> Recipe:
     """Read a recipe from text.
 
@@ -312,7 +286,7 @@ def parse_recipe(text: str, where: str) -> Recipe:
     Raises:
         RecipeError: Naming line and field of up to five mistakes.
     """
-    tree = _tree_of(text, where)
+    tree = tree_of(text, where, RecipeError)
     if not isinstance(tree, dict):
         raise RecipeError(f"{where}: a recipe is a mapping with the keys {', '.join(Recipe.model_fields)}")
     try:
@@ -320,44 +294,6 @@ def parse_recipe(text: str, where: str) -> Recipe:
     except ValidationError as error:
         lines = [f"{where}:{line_of(tree, one['loc'])}: {_explain(one)}" for one in error.errors()[:5]]
         raise RecipeError("\n".join(lines)) from error
-
-
-def plain(node: Any, counter: Iterator[int] | None = None) -> Any:
-    """A YAML tree without its comments and positions.
-
-    Raises:
-        ValueError: If it has too many values.
-    """
-    counter = counter or itertools.count()
-    if next(counter) > _MAX_VALUES:
-        raise ValueError(f"more than {_MAX_VALUES} values, its aliases written out")
-    if isinstance(node, dict):
-        return {str(key): plain(value, counter) for key, value in node.items()}
-    if isinstance(node, list):
-        return [plain(value, counter) for value in node]
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node if node is None else str(node)
-
-
-def line_of(tree: Any, place: Sequence[Any]) -> int:
-    """Line (from 1) of the deepest key of `place` that stands in the tree; a merged key (`<<`) stands nowhere."""
-    line: int = 0
-    node: Any = tree
-    for key in place:
-        positions: Any = getattr(node, "lc", None)
-        try:
-            if isinstance(node, dict) and key in node:
-                line = positions.key(key)[0]
-            elif isinstance(node, list) and isinstance(key, int) and key < len(node):
-                line = positions.item(key)[0]
-            else:
-                break
-        except (KeyError, TypeError, AttributeError):
-            break
-        node = node[key]
-    return int(line) + 1
 
 
 def _explain(error: Any) -> str:

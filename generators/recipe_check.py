@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from cmdfd.errors import CmdfdError, nearest
-from generators.recipe import RecipeError, line_of
+from generators.recipe import RecipeError
 from generators.registry import make_generator
 from generators.sources.registry import make_source
+from generators.yaml_text import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from cmdfd.errors import CmdfdError, nearest
 from cmdfd.registry import Registry
-from generators.recipe import line_of, plain
 from generators.social.schema import Profile
 from generators.social.x264 import X264_OPTIONS
+from generators.yaml_text import line_of, plain, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +113,7 @@ def parse_profile(text: str, where: str) -> Profile:
     Raises:
         ProfileError: As `load_profile`.
     """
-    tree = _tree_of(text, where)
+    tree = tree_of(text, where, ProfileError)
     if not isinstance(tree, dict):
         raise ProfileError(f"{where}: a profile is a mapping with the keys {', '.join(Profile.model_fields)}")
     try:
@@ -121,25 +121,6 @@ def parse_profile(text: str, where: str) -> Profile:
     except ValidationError as error:
         told = [f"{where}:{line_of(tree, one['loc'])}: {_explain(one)}" for one in error.errors()[:_MAX_TOLD]]
         raise ProfileError("\n".join(told)) from error
-
-
-def _tree_of(text: str, where: str) -> Any:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        tree = YAML(typ="rt", pure=True).load(text)
-        plain(tree)  # that it has an end
-    except RecursionError as error:
-        raise ProfileError(f"{where}: nested too deeply") from error
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        problem = str(getattr(error, "problem", None) or error).splitlines()[0]
-        raise ProfileError(f"{where}{line}: not YAML: {problem}") from error
-    except ValueError as error:  # a number of thousands of digits, or aliases that grow
-        raise ProfileError(f"{where}: not YAML: {error}") from error
-    return tree
 
 
 def _explain(error: Any) -> str:
