@@ -226,7 +226,7 @@ class AuditReport:
 
     @property
     def status(self) -> str:
-        """Outcome: "failed" from medium on, "passed", or "not testable" where nothing was found because nothing could be."""
+        """Outcome: "failed" from medium on, "passed", or "not testable" (nothing was found, since nothing could be)."""
         if SEVERITIES.index(self.severity) >= SEVERITIES.index("medium"):
             return "failed"
         return "passed" if self.testable else "not testable"
