@@ -1,98 +1,14 @@
-"""What the gate found, as records and as plain sentences."""
+"""What the gate of a build found, as a record and as plain sentences."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from cmdfd.audit.severity import SEVERITIES, SHOWN_P, Marker, Severity
-
 if TYPE_CHECKING:
-    from cmdfd.audit.cue import CueKind
-
-#: Analysis over all fakes at once.
-POOLED = "all"
-#: Severity from which on a leak or nuisance fails the gate.
-FAILING: Severity = "medium"
+    from cmdfd.audit.finding import Finding
 
 Status = Literal["passed", "failed", "not testable"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One cue in one analysis.
-
-    Args:
-        cue: Name of the cue.
-        title: What it is, as the subject of a sentence.
-        cue_kind: leak, nuisance or debatable.
-        analysis: "all" fakes, or one fake kind, against all reals.
-        view: How the cue was looked at where it separates best, e.g. "value", "is 'mp4v'".
-        auc: AUC of that view with its direction taken out, 0.5 to 1.
-        low: Lower end of the component interval of `auc` (which can be below 0.5).
-        high: Upper end.
-        p: Adjusted over all cues (max-T) and all analyses (Bonferroni); None = not testable.
-        severity: Grade.
-        higher_in_fakes: Direction of the view.
-        marker: A rare but certain marker, or None.
-        typical: What the classes look like, in words.
-        n_missing: Clips for which the cue is not measurable.
-        remedy: What to do.
-    """
-
-    cue: str
-    title: str
-    cue_kind: CueKind
-    analysis: str
-    view: str
-    auc: float
-    low: float | None
-    high: float | None
-    p: float | None
-    severity: Severity
-    higher_in_fakes: bool
-    marker: Marker | None
-    typical: str
-    n_missing: int
-    remedy: str
-
-    @property
-    def fails(self) -> bool:
-        """Whether this finding alone fails the gate."""
-        return (
-            self.cue_kind != "debatable"
-            and self.p is not None
-            and self.p < SHOWN_P
-            and SEVERITIES.index(self.severity) >= SEVERITIES.index(FAILING)
-        )
-
-    @property
-    def shown(self) -> bool:
-        """Whether the cue was shown to separate the classes at all."""
-        return self.p is not None and self.p < SHOWN_P and self.severity != "none"
-
-    @property
-    def rank(self) -> tuple[bool, int, float]:
-        """For sorting: failing ones first, then by severity, then by AUC."""
-        return (not self.fails, -SEVERITIES.index(self.severity), -self.auc)
-
-    def sentence(self) -> str:
-        """What was found, for people."""
-        fakes = "fake" if self.analysis == POOLED else f"fake ({self.analysis})"
-        verb = "separates" if self.shown else "was not shown to separate"
-        interval = "" if self.low is None or self.high is None else f" [{self.low:.3f}, {self.high:.3f}]"
-        p = "not testable" if self.p is None else f"adjusted p = {self.p:.3g}"
-        text = f"{self.title} {verb} real from {fakes}: AUC {self.auc:.3f}{interval}, {p}; {self.typical}"
-        if self.marker is not None and self.shown:
-            word = "fakes" if self.marker.label else "reals"
-            text += f"; {self.marker.share:.0%} of the {word} are certain ({self.marker.where})"
-        if self.cue_kind == "debatable" and self.shown:
-            text += "; debatable, since it may follow from the content"
-        return f"{text[0].upper()}{text[1:]}."
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
-        return {**asdict(self), "fails": self.fails, "sentence": self.sentence()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +16,7 @@ class GateReport:
     """Outcome of the audit gate.
 
     Args:
-        findings: Every cue that varies, in every analysis; the worst first.
+        findings: Every cue that varies, in every comparison; the worst first.
         constant: Cues that are the same for all clips.
         not_measured: Cues that no clip has.
         n_real: Unforged clips.

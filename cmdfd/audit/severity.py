@@ -36,6 +36,7 @@ class Marker:
         n_components: Components that they come from.
         where: The rule, e.g. "above 48" or "is 'mp4v'".
         lower_bound: Clopper-Pearson lower bound of the chance that such a component has this class.
+        p: Chance that any cue shows so long a run of one class anywhere (permutation); None = not tested.
     """
 
     label: int
@@ -44,6 +45,12 @@ class Marker:
     n_components: int
     where: str
     lower_bound: float
+    p: float | None = None
+
+    @property
+    def certain(self) -> bool:
+        """Whether chance does not explain it."""
+        return self.p is not None and self.p < SHOWN_P
 
 
 def grade(low: float | None, p: float | None, marker: Marker | None) -> Severity:
@@ -52,38 +59,39 @@ def grade(low: float | None, p: float | None, marker: Marker | None) -> Severity
     Args:
         low: Lower end of the interval of its AUC (direction taken out), or None.
         p: Adjusted p, or None where it could not be tested.
-        marker: A certain marker, or None.
+        marker: A marker, or None; it counts where its own p is below .01.
     """
     if p is None or p >= SHOWN_P:
         return "none"
-    if marker is not None:
+    if marker is not None and marker.certain:
         return "critical"
     return next((name for bound, name in GRADES if low is not None and low >= bound), "none")
 
 
 def marker_of(view: View, labels: NDArray[np.bool_], components: NDArray[np.intp]) -> Marker | None:
-    """The largest set of clips at one level, or beyond one end of the other class, that is of one class only.
+    """The heaviest set of clips at one level, or beyond one end of the other class, that is of one class only.
 
-    Components are counted, not clips: all k of k being of one class bounds the certainty by (error/2)^(1/k), and the
-    marker counts only where this bound is above the class's share of the set.
+    Weight is the number of clips times minus the logarithm of the class's share (see `cmdfd.statistics.runs`). All k
+    of k components being of one class bounds the certainty by (error/2)^(1/k).
 
     Args:
-        view: A testable view.
+        view: A ranked view.
         labels: [n], True = fake.
         components: [n].
     """
     best: Marker | None = None
+    heaviest = 0.0
     for label in (1, 0):
         own = labels == bool(label)
+        surprise = -np.log(np.clip(own.mean(), 1e-9, 1 - 1e-9))
         for where, chosen in _candidates(view, own):
             count = int(chosen.sum())
             share = count / max(int(own.sum()), 1)
-            if share < MARKER_SHARE or (best is not None and share <= best.share):
+            if share < MARKER_SHARE or count * surprise <= heaviest:
                 continue
+            heaviest = count * surprise
             k = len(np.unique(components[chosen]))
-            bound = (MARKER_ERROR / 2) ** (1 / k)
-            if bound > own.mean():
-                best = Marker(label, share, count, k, where, bound)
+            best = Marker(label, share, count, k, where, (MARKER_ERROR / 2) ** (1 / k))
     return best
 
 
@@ -91,9 +99,10 @@ def _candidates(view: View, own: NDArray[np.bool_]) -> list[tuple[str, NDArray[n
     values = view.values
     present = ~np.isnan(values)
     others = values[present & ~own]
-    if view.kind in ("level", "missing"):
-        word = "not measurable" if view.kind == "missing" else f"{view.level!r}"
-        sides = [(f"is {word}", present & (values == 1)), (f"is not {word}", present & (values == 0))]
+    if view.binary:
+        names = {"missing": ("is not measurable", "is measurable"), "word": (view.name, f"lacks {view.level!r}")}
+        yes, no = names.get(view.kind, (view.name, f"is not {view.level!r}"))
+        sides = [(yes, present & (values == 1)), (no, present & (values == 0))]
         return [(where, chosen) for where, chosen in sides if chosen.any() and not (chosen & ~own).any()]
     if len(others) == 0:
         return []

@@ -1,7 +1,9 @@
 """Westfall-Young max-T: many features tested at once, with the chance of any false alarm held.
 
 The labels are rearranged by component (see `cmdfd.statistics.permutation`) and the same rearrangement is used for all
-features, so dependence between features is kept and costs no power, unlike with Bonferroni's correction.
+features, so dependence between features is kept and costs no power, unlike with Bonferroni's correction. All
+statistics are linear in the labels or made from sums that are, so that one matrix product serves thousands of
+rearrangements: rank sums (AUC), counts in bins (chi-square) and runs of one class (markers).
 """
 
 from __future__ import annotations
@@ -11,10 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cmdfd.statistics.levels import LevelCounts
 from cmdfd.statistics.permutation import ROUNDING, LabelShuffler
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
+
+    from cmdfd.statistics.runs import PureRuns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +85,78 @@ class MaxTResult:
     note: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Rearranged:
+    """All statistics under the true labels (row 0) and under m rearrangements.
+
+    Args:
+        distance: [1 + m, k] how far each feature is, on a common scale (about normal).
+        auc: [1 + m, k] AUC of the ranked features; they come first in `distance`.
+        runs: [1 + m, r] weight of the longest run of one class at each end or level, or no column.
+    """
+
+    distance: NDArray[np.float64]
+    auc: NDArray[np.float64]
+    runs: NDArray[np.float64]
+
+    def grouped(self, groups: Sequence[int], n_groups: int) -> NDArray[np.float64]:
+        """[1 + m, G] the largest distance among the features of each group (views of one cue)."""
+        found = np.zeros((len(self.distance), n_groups))
+        for column, group in enumerate(groups):
+            np.maximum(found[:, group], self.distance[:, column], out=found[:, group])
+        return found
+
+
+def rearrange(
+    shuffler: LabelShuffler,
+    features: NDArray[np.float64],
+    codes: NDArray[np.intp] | None = None,
+    runs: PureRuns | None = None,
+    n_draws: int = 999,
+    seed: int = 0,
+) -> Rearranged:
+    """Compute every statistic under many rearrangements of the labels.
+
+    Args:
+        shuffler: Labels and components.
+        features: [n, k] numbers, NaN = not measurable: judged by the distance of their AUC from its mean.
+        codes: [n, m] bins 0, 1, ..., -1 = not measurable: judged by a chi-square of the fakes in each bin, its cube
+            root taken (Wilson and Hilferty, 1931), which is about normal.
+        runs: Ends and levels in which a run of one class is looked for.
+        n_draws: Rearrangements.
+        seed: Seed.
+    """
+    sums = RankSums.of(features)
+    levels = LevelCounts.of(codes if codes is not None else np.empty((len(features), 0), np.intp))
+    aucs, counts, lengths = [], [], []
+    for block in shuffler.blocks(n_draws, seed):
+        aucs.append(sums.auc(block))
+        counts.append(levels.count(block))
+        if runs is not None:
+            lengths.append(runs.weights(block))
+    values = np.concatenate(aucs)
+    ranked = _standardised(values, two_sided=True)
+    binned = _standardised(levels.cube_roots(np.concatenate(counts)), two_sided=False)
+    found = np.concatenate(lengths) if lengths else np.empty((len(values), 0))
+    return Rearranged(np.hstack([ranked, binned]), values, found)
+
+
+def _standardised(values: NDArray[np.float64], *, two_sided: bool) -> NDArray[np.float64]:
+    """Distance from the mean over the rearrangements, in their standard deviations."""
+    if values.shape[1] == 0:
+        return values
+    spread = values.std(axis=0)
+    away = values - values.mean(axis=0)
+    # a feature that no rearrangement moves can never be far
+    return np.where(spread > ROUNDING, (np.abs(away) if two_sided else away) / np.maximum(spread, ROUNDING), 0.0)
+
+
+def p_single(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[k] (1 + b) / (1 + m) of [1 + m, k] distances, row 0 the data."""
+    found: NDArray[np.float64] = (1 + (distance[1:] >= distance[0] - ROUNDING).sum(axis=0)) / len(distance)
+    return found
+
+
 def max_t(
     labels: ArrayLike, features: ArrayLike, components: ArrayLike, n_draws: int = 999, seed: int = 0
 ) -> MaxTResult:
@@ -105,20 +184,15 @@ def max_t(
         raise ValueError(f"{len(shuffler.labels)} labels need features [n, k], got shape {table.shape}")
     if n_draws < 1:
         raise ValueError(f"n_draws must be at least 1, got {n_draws}")
-    sums = RankSums.of(table)
     refusal = shuffler.refusal()
     if refusal or table.shape[1] == 0:
-        statistic = sums.auc(shuffler.labels[None, :])[0]
+        statistic = RankSums.of(table).auc(shuffler.labels[None, :])[0]
         return MaxTResult(None, None, statistic, 0, refusal or "no features")
-    values = np.concatenate([sums.auc(block) for block in shuffler.blocks(n_draws, seed)])
-    spread = values.std(axis=0)
-    # a feature that no rearrangement moves can never be far
-    distance = np.where(spread > ROUNDING, np.abs(values - values.mean(axis=0)) / np.maximum(spread, ROUNDING), 0.0)
-    single = (1 + (distance[1:] >= distance[0] - ROUNDING).sum(axis=0)) / (1 + n_draws)
-    return MaxTResult(_step_down(distance), single, values[0], n_draws, shuffler.design)
+    drawn = rearrange(shuffler, table, n_draws=n_draws, seed=seed)
+    return MaxTResult(step_down(drawn.distance), p_single(drawn.distance), drawn.auc[0], n_draws, shuffler.design)
 
 
-def _step_down(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+def step_down(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Adjusted p of [1 + m, k] distances, row 0 the data: each feature against the maximum of those not above it."""
     order = np.argsort(-distance[0], kind="stable")
     falling = distance[:, order]

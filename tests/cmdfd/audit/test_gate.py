@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -240,18 +241,28 @@ def test_grades() -> None:
         assert grade(low, 0.001, None) == expected
         assert grade(low, 0.01, None) == "none"
         assert grade(low, None, None) == "none"
-    marker = Marker(1, 0.06, 20, 20, "is 'x'", 0.83)
+    marker = Marker(1, 0.06, 20, 20, "is 'x'", 0.83, p=0.001)
     assert grade(0.51, 0.001, marker) == "critical"
+    assert grade(0.51, 0.001, replace(marker, p=0.02)) == "none"
     assert grade(0.51, 0.2, marker) == "none"
 
 
-def test_markers_count_components_not_clips() -> None:
+def test_a_marker_counts_where_chance_does_not_run_so_long() -> None:
+    # 3 of 4 clips are fake: that the 5 clips of one tag are all fake is chance, that 40 of them are is not
+    for marked, certain in ((5, False), (40, True)):
+        rows = table()
+        rows["container.encoder"] = "none"
+        chosen = rows.index[rows["label"] == 1][:: 216 // marked][:marked]
+        rows.loc[chosen, "container.encoder"] = "Lavf58"
+        found = next(one for one in gate(rows).findings if one.cue == "container.encoder" and one.analysis == "all")
+        assert (found.marker is not None and found.marker.certain) == certain
+        assert (found.severity == "critical") == certain
+
+
+def test_markers_name_their_clips_and_their_bound() -> None:
     labels = np.array([False] * 20 + [True] * 60)
     components = np.concatenate([np.arange(20), np.tile(np.arange(20), 3)])
     values = np.zeros(80)
-    values[20:30] = 1.0  # ten components
-    found = marker_of(View("a.b", "level", "x", values), labels, components)
-    assert found is None  # (0.025)^(1/10) = 0.69 is below the share of fakes, 0.75
     values[20:40] = 1.0
     found = marker_of(View("a.b", "level", "x", values), labels, components)
     assert found is not None
