@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Draws of the bootstrap behind each interval.
 INTERVAL_DRAWS = 500
+#: "Above 24 ms" is told rather than "nearer than 15 ms from the median", unless the latter gains this much.
+PLAIN_MARGIN = 0.02
 #: AUCs that differ by less are the same number computed in another order.
 _SAME = 1e-12
 
@@ -43,7 +45,7 @@ class Effect:
 
 
 def effect_of(views: Sequence[View], labels: NDArray[np.bool_]) -> Effect:
-    """Choose the view with the largest AUC in either direction; the first one of equals.
+    """Choose the view with the largest AUC in either direction; the first one of equals, the plain value of near ones.
 
     Raises:
         ValueError: Without views.
@@ -54,7 +56,8 @@ def effect_of(views: Sequence[View], labels: NDArray[np.bool_]) -> Effect:
         part = labels[present]
         value = auc(part, view.values[present]) if part.any() and not part.all() else 0.5
         sign = 1 if value >= 0.5 else -1
-        if best is None or max(value, 1 - value) > best.auc + _SAME:
+        margin = PLAIN_MARGIN if best is not None and best.view.kind == "value" and view.kind == "distance" else _SAME
+        if best is None or max(value, 1 - value) > best.auc + margin:
             best = Effect(view, max(value, 1 - value), sign, present)
     if best is None:
         raise ValueError("a cue without views has no effect")
@@ -101,7 +104,9 @@ def quantity(value: float, unit: str) -> str:
     """
     if unit == "s" and abs(value) < 1:
         return f"{value * 1000:.3g} ms"
-    return f"{value:.5g} {unit}".rstrip()
+    if unit == "1/s":
+        return f"{value:.5g} per second"
+    return f"{value:.4g} {unit}".rstrip() if abs(value) < 1e4 else f"{value:.0f} {unit}".rstrip()
 
 
 def typical(cue: Cue, effect: Effect, labels: NDArray[np.bool_]) -> str:
@@ -114,5 +119,4 @@ def typical(cue: Cue, effect: Effect, labels: NDArray[np.bool_]) -> str:
         name = f"it {view.name}"
         return f"{name} for {fakes.mean():.0%} of the fakes and {reals.mean():.0%} of the reals"
     word = "median distance from the common median" if view.kind == "distance" else "median"
-    unit = f" {cue.unit}" if cue.unit else ""
-    return f"{word} {np.median(fakes):.6g}{unit} in fakes and {np.median(reals):.6g}{unit} in reals"
+    return f"{word} {quantity(np.median(fakes), cue.unit)} in fakes and {quantity(np.median(reals), cue.unit)} in reals"

@@ -40,7 +40,7 @@ def gate(table: pd.DataFrame, *, n_draws: int = 999, seed: int = 0, n_gates: int
     Raises:
         CmdfdError: Where a column is missing, a clip has no component, or a class has no clip.
     """
-    settings = Settings(by=("kind",), n_draws=n_draws, seed=seed, trees="none", n_gates=n_gates)
+    settings = Settings(by=("kind", "split"), n_draws=n_draws, seed=seed, trees="shown", n_gates=n_gates)
     found = analyse(table, cue_of, settings)
     pooled = found.comparisons[0]
     return GateReport(

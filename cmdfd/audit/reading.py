@@ -1,141 +1,83 @@
-"""One pass over a media file for everything that the cheap cues need: headers, packets, sound; no pictures."""
+"""One pass over a media file for what the cues need: headers and packets, and as far as asked sound and pictures."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from cmdfd.audit.isobmff import IsoBoxes, read_boxes
+from cmdfd.audit import bitstream
+from cmdfd.audit.facts import AudioFacts, FileFacts, Packets, VideoFacts
+from cmdfd.audit.isobmff import read_boxes
+from cmdfd.audit.marks import read_marks
+from cmdfd.audit.seeing import Viewer
+from cmdfd.errors import MediaError
 from cmdfd.media.decode import audio_stream, video_stream
 from cmdfd.media.limits import DEFAULT_LIMITS, Limits
 from cmdfd.media.open import is_picture_of_cover, media_errors, open_media
-from cmdfd.media.orient import UPRIGHT, Orientation, orientation_of_frame, side_data
-from cmdfd.media.sound import Audio, SoundReader
+from cmdfd.media.orient import UPRIGHT, orientation_of, orientation_of_frame, side_data
+from cmdfd.media.sound import SoundReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from cmdfd.audit.isobmff import IsoBoxes
+    from cmdfd.audit.pictures import Pictures
+    from cmdfd.media.orient import Orientation
+    from cmdfd.media.sound import Audio
 
+__all__ = ["AudioFacts", "Depth", "FileFacts", "Packets", "VideoFacts", "read_facts"]
+
+#: How far a file is read: nothing is decoded; the sound and the first picture are; everything is.
+Depth = Literal["headers", "sound", "full"]
 #: Bytes of a UUID in front of the text of an SEI message (ITU-T H.264, D.1.7).
 _UUID_BYTES = 16
 #: Text of tags is cut here, so that a hostile header cannot fill the tables.
 _MAX_TEXT = 200
+#: Highest sample rate of any usual codec; more would let a small file swell in memory.
+_MAX_RATE = 768_000
 #: Packets that are tried for a first picture.
 _MAX_TRIES = 40
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Packets:
-    """The packets of one stream, in order of storage; those that a player discards are left out.
-
-    Args:
-        times: [P] seconds on the container's clock at which they are presented.
-        durations: [P] seconds, 0 where unknown.
-        sizes: [P] bytes.
-        keys: [P] whether they are key frames.
-        first_pts: Time stamp of the very first packet in ticks, discarded or not; None where it has none.
-    """
-
-    times: NDArray[np.float64]
-    durations: NDArray[np.float64]
-    sizes: NDArray[np.int64]
-    keys: NDArray[np.bool_]
-    first_pts: int | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class VideoFacts:
-    """What the video stream says of itself, and its packets."""
-
-    codec: str
-    profile: str
-    width: int
-    height: int
-    sample_aspect: str
-    orientation: Orientation
-    pix_fmt: str
-    colour: str
-    fps: float | None
-    time_base: str
-    tags: Mapping[str, str]
-    signature: str
-    packets: Packets
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AudioFacts:
-    """What the sound stream says of itself, its packets, and the sound at its own sample rate."""
-
-    codec: str
-    profile: str
-    sample_rate: int
-    layout: str
-    time_base: str
-    tags: Mapping[str, str]
-    packets: Packets
-    sound: Audio
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FileFacts:
-    """Everything that the cues are computed from.
-
-    Args:
-        size_bytes: Size of the file.
-        container: Name of the demuxer.
-        tags: Metadata of the container.
-        streams: One letter for each stream in order: v, a, c (cover art), s (subtitles), d (data), ...
-        boxes: Structure of an ISO file, None for other containers.
-        video: First stream of moving pictures, or None.
-        audio: First sound stream, or None.
-    """
-
-    size_bytes: int
-    container: str
-    tags: Mapping[str, str]
-    streams: str
-    boxes: IsoBoxes | None
-    video: VideoFacts | None
-    audio: AudioFacts | None
-
-
 class _Collector:
-    def __init__(self, stream: Any) -> None:
-        self._base = float(stream.time_base)
-        self._rows: list[tuple[float, float, int, bool]] = []
-        self._first: int | None = None
-        self._seen = False
+    """Numbers of packets of all streams, sorted out in one go at the end: Python's time goes into every packet."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[Any, ...]] = []
 
     def see(self, packet: Any) -> None:
-        if packet.size == 0:
-            return
-        if not self._seen:
-            self._seen, self._first = True, packet.pts
-        if packet.pts is None or packet.is_discard:
-            return
-        base = self._base
-        self._rows.append((packet.pts * base, (packet.duration or 0) * base, packet.size, packet.is_keyframe))
+        self._rows.append(_row(packet))
 
-    def close(self) -> Packets:
-        times, durations, sizes, keys = zip(*self._rows, strict=True) if self._rows else ((), (), (), ())
+    def drain(self, packets: Iterator[Any]) -> None:
+        """See all packets that are left."""
+        self._rows += [(p.stream_index, p.pts, p.duration, p.size, p.is_keyframe, p.is_discard) for p in packets]
+
+    def of(self, index: int, base: float) -> Packets:
+        own = [row for row in self._rows if row[0] == index and row[3]]  # what flushes a decoder has no bytes
+        first, n_stored = own[0][1] if own else None, len(own)
+        own = [row for row in own if row[1] is not None and not row[5]]
+        _, times, durations, sizes, keys, _ = zip(*own, strict=True) if own else ((),) * 6
         return Packets(
-            np.array(times, np.float64),
-            np.array(durations, np.float64),
+            np.array(times, np.float64) * base,
+            np.array([duration or 0 for duration in durations], np.float64) * base,
             np.array(sizes, np.int64),
             np.array(keys, bool),
-            self._first,
+            first,
+            n_stored,
         )
+
+
+def _row(p: Any) -> tuple[Any, ...]:
+    return (p.stream_index, p.pts, p.duration, p.size, p.is_keyframe, p.is_discard)
 
 
 class _FirstPicture:
     """Decodes up to the first picture, which carries the orientation and the encoder's signature."""
 
     def __init__(self) -> None:
-        self.orientation, self.signature = UPRIGHT, ""
+        self.orientation, self.sei = UPRIGHT, b""
         self._tries = _MAX_TRIES
 
     def see(self, packet: Any) -> None:
@@ -143,7 +85,7 @@ class _FirstPicture:
             return
         self._tries -= not packet.is_discard  # what an edit list hides may last for seconds
         for frame in _decoded(packet):
-            self.orientation, self.signature = orientation_of_frame(frame), _signature(frame)
+            self.orientation, self.sei = orientation_of_frame(frame), side_data(frame, "SEI_UNREGISTERED") or b""
             self._tries = 0
             return
 
@@ -157,12 +99,9 @@ def _decoded(packet: Any) -> Iterator[Any]:
         return  # a damaged first picture leaves the defaults; decoding proper reports the damage
 
 
-def _signature(frame: Any) -> str:
-    data = side_data(frame, "SEI_UNREGISTERED")
-    if data is None:
-        return ""
+def _signature(text: bytes) -> str:
     # the settings after the name hold the quality, which may be drawn per clip
-    return _text(data[_UUID_BYTES:].split(b"\0")[0].decode("ascii", "replace").split(" - options:")[0])
+    return _text(text.split(b"\0")[0].decode("ascii", "replace").split(" - options:")[0])
 
 
 def _text(value: object) -> str:
@@ -173,48 +112,149 @@ def _tags(metadata: Mapping[str, str]) -> dict[str, str]:
     return {_text(name).lower(): _text(value) for name, value in sorted(metadata.items())}
 
 
-def read_facts(path: Path, limits: Limits = DEFAULT_LIMITS) -> FileFacts:
-    """Read a media file once: headers, packets and sound; only the first picture is decoded.
+class _Pass:
+    """What one pass over the packets leaves behind.
+
+    Args:
+        path: The file.
+        picture: PyAV's video stream, or None.
+        sound: PyAV's sound stream, or None.
+        limits: Bounds.
+        depth: How far to read.
+    """
+
+    def __init__(self, path: Path, picture: Any, sound: Any, limits: Limits, depth: Depth) -> None:
+        self.picture, self.sound = picture, sound
+        self.packets = _Collector()
+        self.first_kind, self.signature = "", ""
+        self.orientation: Orientation | None = None
+        self.audio: Audio | None = None
+        self.pictures: Pictures | None = None
+        self._path, self._limits, self._depth = path, limits, depth
+        self._streams = [stream for stream in (picture, sound) if stream]
+        # asked for now: a damaged file may make the demuxer exchange its streams on the way
+        self._clocks = [(stream.index, float(stream.time_base)) for stream in self._streams]
+
+    def run(self, container: Any) -> None:
+        packets = container.demux(*self._streams)
+        if self._depth == "headers":
+            self._headers(packets)
+        else:
+            self._decode(packets)
+
+    def packets_of(self, stream: Any) -> Packets:
+        """What was seen of one of the two streams."""
+        return self.packets.of(*self._clocks[0 if stream is self._streams[0] else 1])
+
+    def _first(self, packet: Any, data: bytes) -> None:
+        context = self.picture.codec_context
+        name, extra = context.codec.canonical_name, context.extradata or b""
+        self.first_kind = bitstream.first_kind(name, extra, data, packet.is_keyframe)
+
+    def _headers(self, packets: Iterator[Any]) -> None:
+        if self.picture:
+            context, index, seen = self.picture.codec_context, self._clocks[0][0], 0
+            for packet in packets:
+                self.packets.see(packet)
+                if packet.stream_index != index or not packet.size:
+                    continue
+                seen += 1
+                data = bytes(packet) if seen == 1 or packet.is_keyframe else b""
+                if seen == 1:
+                    self._first(packet, data)
+                if packet.is_keyframe:
+                    text = bitstream.signature(context.codec.canonical_name, context.extradata or b"", data)
+                    self.signature = _signature(text)
+                if packet.is_keyframe or seen == _MAX_TRIES:
+                    break
+        self.packets.drain(packets)
+
+    def _decode(self, packets: Iterator[Any]) -> None:
+        reader = self._reader() if self.sound else None
+        viewer: Viewer | _FirstPicture | None = None
+        if self.picture and self._depth == "full":
+            viewer = Viewer(self._path, self.picture, self.picture.frames, self._limits)
+        elif self.picture:
+            self.picture.codec_context.thread_count = 1  # one picture is not worth a pool of threads
+            viewer = _FirstPicture()
+        see, heard = self.packets.see, reader.index if reader else -1
+        seen = self._clocks[0][0] if viewer else -1
+        for packet in packets:
+            see(packet)
+            # a packet that flushes a decoder bears the right stream, but the index 0
+            index = packet.stream_index if packet.size else packet.stream.index
+            if reader and index == heard:
+                reader.push(packet)
+            elif viewer and index == seen:
+                if not self.first_kind and packet.size:
+                    self._first(packet, bytes(packet))
+                viewer.see(packet)
+        if viewer:
+            self.orientation, self.signature = viewer.orientation, _signature(viewer.sei[_UUID_BYTES:])
+        self.audio = reader.finish() if reader else None
+        self.pictures = viewer.finish() if isinstance(viewer, Viewer) else None
+
+    def _reader(self) -> SoundReader:
+        rate = self.sound.codec_context.sample_rate
+        if not 0 < rate <= _MAX_RATE:
+            raise MediaError("decode_failed", self._path, f"the sound declares {rate} samples per second")
+        return SoundReader(self._path, self.sound, rate, self._limits)
+
+
+def read_facts(path: Path, limits: Limits = DEFAULT_LIMITS, depth: Depth = "sound") -> FileFacts:
+    """Read a media file once.
 
     Args:
         path: File to read.
         limits: Bounds.
+        depth: "headers": nothing is decoded. "sound": the sound is, and the first picture. "full": everything is.
 
     Returns:
         Its facts; either stream may be missing.
 
     Raises:
-        MediaError: As `cmdfd.media.open.open_media`; "decode_failed" where the sound cannot be decoded.
+        MediaError: As `cmdfd.media.open.open_media`; "decode_failed" where what is to be decoded cannot be; at depth
+            "full" also "too_large" and "too_long" by what comes out of the decoder.
+        ValueError: For another depth.
     """
+    if depth not in get_args(Depth):
+        raise ValueError(f"depth must be one of {', '.join(get_args(Depth))}, got {depth!r}")
     with open_media(path, limits) as container, media_errors(path, "decode_failed"):
-        letters = "".join("c" if is_picture_of_cover(s) else str(s.type)[0] for s in container.streams)
+        letters = "".join(_letter(stream) for stream in container.streams)
         picture: Any = video_stream(path, container) if "v" in letters else None
         sound: Any = audio_stream(path, container) if "a" in letters else None
-        reader = SoundReader(path, sound, sound.codec_context.sample_rate, limits) if sound else None
-        seen = {stream.index: _Collector(stream) for stream in (picture, sound) if stream}
-        first = _FirstPicture()
-        if picture:
-            picture.codec_context.thread_count = 1  # one picture is not worth a pool of threads
-        for packet in container.demux(*(stream for stream in (picture, sound) if stream)):
-            # a packet that flushes a decoder bears the right stream, but the index 0
-            seen[packet.stream.index].see(packet)
-            if reader and packet.stream.index == reader.index:
-                reader.push(packet)
-            else:
-                first.see(packet)
+        seen = _Pass(path, picture, sound, limits, depth)
+        seen.run(container)
         name = container.format.name
+        boxes = read_boxes(path) if "mov" in name else None
         return FileFacts(
             size_bytes=path.stat().st_size,
             container=name,
             tags=_tags(container.metadata),
             streams=letters,
-            boxes=read_boxes(path) if "mov" in name else None,
-            video=_video(picture, seen[picture.index].close(), first) if picture else None,
-            audio=_audio(sound, seen[sound.index].close(), reader.finish()) if sound and reader else None,
+            boxes=boxes,
+            video=_video(seen, boxes) if picture else None,
+            audio=_audio(seen) if sound else None,
+            chapters=len(container.chapters()),
+            marks=read_marks(path, boxes),
+            pictures=seen.pictures,
         )
 
 
-def _video(stream: Any, packets: Packets, first: _FirstPicture) -> VideoFacts:
+def _letter(stream: Any) -> str:
+    if stream.type == "attachment":
+        return "t"
+    return "c" if is_picture_of_cover(stream) else str(stream.type)[0]
+
+
+def _seconds(ticks: int | None, stream: Any) -> float | None:
+    return None if ticks is None else float(ticks * stream.time_base)
+
+
+def _video(seen: _Pass, boxes: IsoBoxes | None) -> VideoFacts:
+    stream, orientation = seen.picture, seen.orientation
+    if orientation is None and boxes is not None:
+        orientation = orientation_of(boxes.matrix)
     context = stream.codec_context
     colour = (context.color_range, context.color_primaries, context.color_trc, context.colorspace)
     return VideoFacts(
@@ -223,18 +263,25 @@ def _video(stream: Any, packets: Packets, first: _FirstPicture) -> VideoFacts:
         width=int(context.width),
         height=int(context.height),
         sample_aspect=str(stream.sample_aspect_ratio or "1"),
-        orientation=first.orientation,
+        orientation=orientation,
         pix_fmt=_text(context.pix_fmt or "unknown"),
         colour="/".join(str(int(value)) for value in colour),
         fps=float(stream.average_rate) if stream.average_rate else None,
         time_base=str(stream.time_base),
         tags=_tags(stream.metadata),
-        signature=first.signature,
-        packets=packets,
+        signature=seen.signature,
+        packets=seen.packets_of(stream),
+        level=int(context.level),
+        scan=int(context.field_order),
+        first_kind=seen.first_kind,
+        duration=_seconds(stream.duration, stream),
+        start=_seconds(stream.start_time, stream),
+        n_declared=int(stream.frames),
     )
 
 
-def _audio(stream: Any, packets: Packets, sound: Audio) -> AudioFacts:
+def _audio(seen: _Pass) -> AudioFacts:
+    stream = seen.sound
     context = stream.codec_context
     return AudioFacts(
         codec=_text(context.codec.canonical_name),
@@ -243,6 +290,8 @@ def _audio(stream: Any, packets: Packets, sound: Audio) -> AudioFacts:
         layout=_text(context.layout.name if context.layout else "unknown"),
         time_base=str(stream.time_base),
         tags=_tags(stream.metadata),
-        packets=packets,
-        sound=sound,
+        packets=seen.packets_of(stream),
+        decoded=seen.audio,
+        duration=_seconds(stream.duration, stream),
+        start=_seconds(stream.start_time, stream),
     )

@@ -48,6 +48,30 @@ class Audio:
         return len(self.samples) / self.sample_rate
 
 
+class _Straight:
+    """In the place of a resampler where there is nothing to do: a filter graph costs as much as decoding AAC."""
+
+    def resample(self, frame: AudioFrame | None) -> list[AudioFrame]:
+        return [] if frame is None else [frame]
+
+
+def _samples(frame: AudioFrame) -> NDArray[np.float32]:
+    """[N] of a mono frame of float; its own memory."""
+    plane: Any = frame.planes[0]
+    return np.frombuffer(plane, np.float32, frame.samples).copy()
+
+
+def _seconds(frame: AudioFrame) -> float | None:
+    base = frame.time_base
+    # by whole numbers: a fraction would be made and shortened for each frame
+    return None if frame.pts is None or base is None else frame.pts * base.numerator / base.denominator
+
+
+def _mixer(rate: int) -> AudioResampler:
+    # Without the cap, float sources are mixed 3 dB louder than integer ones.
+    return AudioResampler(format="flt", layout="mono", rate=rate, options={"rematrix_maxval": "1.0"})
+
+
 class SoundReader:
     """Collects the packets of one stream. Priming and edit lists are honoured by the decoder's skip counts.
 
@@ -63,7 +87,7 @@ class SoundReader:
         self._skip = 0
         self._start: float | None = None
         self._expected = 0.0
-        self._resampler: AudioResampler | None = None
+        self._resampler: AudioResampler | _Straight | None = None
         self._key: tuple[str, str, int] | None = None
         self._errors = 0
         self._packets = 0
@@ -83,7 +107,8 @@ class SoundReader:
     def _add(self, frame: AudioFrame) -> None:
         if not frame.samples:
             return
-        time = self._expected if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+        stamp = _seconds(frame)
+        time = self._expected if stamp is None else stamp
         if self._start is None:
             self._start = self._expected = time
         key = (frame.format.name, frame.layout.name, frame.sample_rate)
@@ -94,10 +119,7 @@ class SoundReader:
             self._flush()
         if self._resampler is None:
             self._key = key
-            # Without the cap, float sources are mixed 3 dB louder than integer ones.
-            self._resampler = AudioResampler(
-                format="flt", layout="mono", rate=self._rate, options={"rematrix_maxval": "1.0"}
-            )
+            self._resampler = _Straight() if key == ("fltp", "mono", self._rate) else _mixer(self._rate)
         self._expected += frame.samples / frame.sample_rate
         self._check_length(self._expected - self._start - MAX_PADDING / frame.sample_rate)
         for block in self._resampler.resample(frame):
@@ -119,7 +141,7 @@ class SoundReader:
         self._expected = time
 
     def _append(self, frame: AudioFrame) -> None:
-        block = frame.to_ndarray().reshape(-1).astype(np.float32, copy=False)
+        block = _samples(frame)
         if self._skip:
             dropped = min(self._skip, len(block))
             self._skip -= dropped

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from cmdfd.report.text import NOTHING, interval, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: Marks what should not be trusted, or has no number. Where a page has several reasons a number tells them apart.
 MARK = "†"
@@ -282,10 +285,24 @@ class Grid:
     """Blocks side by side where there is room."""
 
     macro: ClassVar[str] = "grid"
-    blocks: tuple[Figure, ...]
+    blocks: tuple[Figure | Facts, ...]
 
 
-Block = Paragraph | Heading | Bullets | Facts | Code | Cards | Table | Figure | Grid
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Blocks that are folded away under a line; they are printed unfolded.
+
+    Args:
+        summary: The line.
+        blocks: What is folded.
+    """
+
+    macro: ClassVar[str] = "fold"
+    summary: str
+    blocks: tuple[Block, ...]
+
+
+Block = Paragraph | Heading | Bullets | Facts | Code | Cards | Table | Figure | Grid | Fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,13 +348,21 @@ class Page:
     @property
     def marks(self) -> dict[str, str]:
         """Reason -> mark, over all tables: one mark has one reason wherever it stands."""
-        blocks = [*self.blocks, *(block for section in self.sections for block in section.blocks)]
+        blocks = _unfolded((*self.blocks, *(block for section in self.sections for block in section.blocks)))
         reasons = list(
             dict.fromkeys(reason for block in blocks if isinstance(block, Table) for reason in block.reasons)
         )
         if len(reasons) == 1:
             return {reasons[0]: MARK}
         return {reason: f"{MARK}{number}" for number, reason in enumerate(reasons, start=1)}
+
+
+def _unfolded(blocks: Iterable[Block]) -> list[Block]:
+    """All blocks, with those inside folds."""
+    found: list[Block] = []
+    for block in blocks:
+        found += _unfolded(block.blocks) if isinstance(block, Fold) else [block]
+    return found
 
 
 __all__ = [
@@ -352,6 +377,7 @@ __all__ = [
     "Entry",
     "Facts",
     "Figure",
+    "Fold",
     "Grid",
     "Heading",
     "Page",

@@ -1,4 +1,8 @@
-"""Corrections of many p values: Holm (any false alarm), Benjamini and Hochberg (the share of false alarms)."""
+"""Many p-values at once: Holm's step-down and Benjamini and Hochberg's step-up.
+
+max-T (`cmdfd.statistics.maxt`) is what decides; these two stand beside it for readers who know them. Values that are
+missing (None or NaN: not testable) stay missing and do not count as tests.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +11,67 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 
-def holm(p: ArrayLike) -> NDArray[np.float64]:
-    """Holm's step-down correction (Scandinavian Journal of Statistics 6, 1979): holds the chance of any false alarm.
+def holm(p: Sequence[float | None] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Adjusted p that hold the chance of any false alarm, whatever the dependence.
 
-    Args:
-        p: [k]; NaN = not tested, which counts for nothing and stays NaN.
-    """
-    return _by_order(np.asarray(p, np.float64), lambda rising, m: np.maximum.accumulate(rising * (m - np.arange(m))))
-
-
-def benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
-    """Benjamini and Hochberg's step-up correction (JRSS B 57, 1995): holds the expected share of false alarms.
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979.
 
     Args:
-        p: [k]; NaN = not tested, which counts for nothing and stays NaN.
+        p: [k] p-values, 0 to 1; None or NaN = not tested.
+
+    Returns:
+        [k], NaN where not tested.
+
+    Raises:
+        ValueError: For values outside 0 to 1.
     """
-
-    def corrected(rising: NDArray[np.float64], m: int) -> NDArray[np.float64]:
-        scaled: NDArray[np.float64] = np.minimum.accumulate((rising * m / (1 + np.arange(m)))[::-1])[::-1]
-        return scaled
-
-    return _by_order(np.asarray(p, np.float64), corrected)
-
-
-def _by_order(p: NDArray[np.float64], correct: object) -> NDArray[np.float64]:
-    found = np.full(len(p), np.nan)
-    here = np.flatnonzero(~np.isnan(p))
-    order = here[np.argsort(p[here], kind="stable")]
-    if len(order):
-        found[order] = np.minimum(correct(p[order], len(order)), 1.0)  # type: ignore[operator]
+    values = _checked(p)
+    found = np.full(len(values), np.nan)
+    order = _rising(values)
+    m = len(order)
+    adjusted = np.maximum.accumulate(values[order] * (m - np.arange(m)))
+    found[order] = np.minimum(adjusted, 1.0)
     return found
+
+
+def benjamini_hochberg(p: Sequence[float | None] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Adjusted p that hold the expected share of false alarms among what is called, for independent or positively
+    dependent tests.
+
+    Y. Benjamini and Y. Hochberg, "Controlling the False Discovery Rate", Journal of the Royal Statistical Society B
+    57, 1995.
+
+    Args:
+        p: [k] p-values, 0 to 1; None or NaN = not tested.
+
+    Returns:
+        [k], NaN where not tested.
+
+    Raises:
+        ValueError: For values outside 0 to 1.
+    """
+    values = _checked(p)
+    found = np.full(len(values), np.nan)
+    order = _rising(values)
+    m = len(order)
+    scaled = values[order] * m / (1 + np.arange(m))
+    found[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return found
+
+
+def _checked(p: Sequence[float | None] | NDArray[np.float64]) -> NDArray[np.float64]:
+    values = np.array([np.nan if value is None else float(value) for value in p], dtype=np.float64)
+    if ((values < 0) | (values > 1)).any():
+        raise ValueError(f"p-values lie between 0 and 1, got {values[(values < 0) | (values > 1)][0]}")
+    return values
+
+
+def _rising(values: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Places of the tested ones, the smallest first."""
+    tested = np.flatnonzero(~np.isnan(values))
+    return tested[np.argsort(values[tested], kind="stable")]

@@ -41,7 +41,8 @@ def measure(facts: FileFacts) -> dict[str, CueValue]:
     video = facts.video
     if video is None:
         return dict.fromkeys(cue.name for cue in CUES)
-    turn = f"{video.orientation.rotation}{' mirrored' if video.orientation.mirrored else ''}"
+    seen = video.orientation
+    turn = None if seen is None else f"{seen.rotation}{' mirrored' if seen.mirrored else ''}"
     return {
         "geometry.width": float(video.width),
         "geometry.height": float(video.height),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 #: Samples at least this large count as clipped (16-bit full scale is 32767/32768).
 CLIPPED = 0.9995
+#: Samples within this share of the clip's own peak count as flat: clipping shows after a change of level too.
+FLAT = 0.9995
+#: Stretches whose means are compared for the drift of the offset (s).
+DRIFT_SECONDS = 0.5
+#: Samples from which a value between two samples is computed.
+_TAPS = 12
+#: Absolute gate and offset of the K weighting (ITU-R BS.1770-4).
+GATE_LUFS, _K_OFFSET = -70.0, -0.691
 #: Integrated loudness needs one gating block (ITU-R BS.1770-4, 400 ms).
 LOUDNESS_BLOCK = 0.4
 _LOUD = "bring every clip, unforged ones too, to one loudness (EBU R128) after removing the offset (harmonise)"
@@ -61,6 +69,49 @@ CUES = (
     ),
 )
 
+_CLIP = "refuse clipped sources, or limit all clips alike after one gain"
+
+#: Further cues of level, measured by `measure_more`; apart from `CUES`, on which published floors rest.
+MORE_CUES = (
+    Cue(
+        "level.true_peak",
+        "the true peak",
+        "dB",
+        "nuisance",
+        "largest |A| of the sound and of 3 values between any two samples (12-tap windowed sinc), dB of full scale, at "
+        "least -120",
+        _LOUD,
+        "normalisers stop at a sample peak, limiters at a true peak (EBU R128: -1 dB)",
+    ),
+    Cue(
+        "level.clipped_run",
+        "the longest clipped stretch",
+        "samples",
+        "nuisance",
+        "longest run of samples with |A| >= 0.9995",
+        _CLIP,
+        _SOURCE,
+    ),
+    Cue(
+        "level.flat_run",
+        "the longest flat top",
+        "samples",
+        "nuisance",
+        "longest run of samples of one sign with |A| >= 0.9995 of the clip's peak; none for digital zero",
+        _CLIP,
+        "clipping stays visible after the level was changed",
+    ),
+    Cue(
+        "level.dc_drift",
+        "the drift of the offset",
+        "full scale",
+        "nuisance",
+        "largest minus smallest mean of stretches of 0.5 s, to 6 decimals; none under 1 s",
+        "remove the offset of every clip with one high-pass",
+        "spliced parts keep the offset of their source",
+    ),
+)
+
 
 def measure(samples: NDArray[np.float32], sample_rate: int) -> dict[str, CueValue]:
     """Cues of level.
@@ -90,19 +141,109 @@ def measure(samples: NDArray[np.float32], sample_rate: int) -> dict[str, CueValu
 def lufs(samples: NDArray[np.float32], sample_rate: int) -> float | None:
     """Integrated loudness; None where it is not defined.
 
+    The filters are pyloudnorm's, both in one, and the rule of blocks and gates is its own (a block is cut at the clip's
+    end), so the values are those of `pyloudnorm.Meter.integrated_loudness` to 1e-9, in half of the time.
+
     Args:
         samples: [N] mono.
         sample_rate: Samples per second.
     """
-    if len(samples) < LOUDNESS_BLOCK * sample_rate or decibels(float(np.abs(samples).max())) <= FLOOR_DB:
+    n_samples = len(samples)
+    if n_samples < LOUDNESS_BLOCK * sample_rate or decibels(float(np.abs(samples).max())) <= FLOOR_DB:
         return None
-    with np.errstate(divide="ignore"):
-        value = float(_meter(sample_rate).integrated_loudness(samples.astype(np.float64)))
-    return value if np.isfinite(value) else None
+    from scipy.signal import lfilter
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        weighted = lfilter(*_k_weighting(sample_rate), samples.astype(np.float64))
+        summed = np.concatenate([[0.0], np.cumsum(np.square(weighted))])
+    step = 0.25
+    n_blocks = int(np.round((n_samples / sample_rate - LOUDNESS_BLOCK) / (LOUDNESS_BLOCK * step))) + 1
+    index = np.arange(n_blocks)
+    first = (LOUDNESS_BLOCK * (index * step) * sample_rate).astype(int)
+    last = np.minimum((LOUDNESS_BLOCK * (index * step + 1) * sample_rate).astype(int), n_samples)
+    power = np.maximum(summed[last] - summed[first], 0.0) / (LOUDNESS_BLOCK * sample_rate)
+    loud = power[power >= _power(GATE_LUFS)]
+    if not len(loud) or not np.isfinite(loud).all():  # the shelf is unstable at rates under 3 kHz
+        return None
+    loud = loud[(loud > loud.mean() / 10) & (loud > _power(GATE_LUFS))]  # 10 LU below the mean
+    return _K_OFFSET + 10 * float(np.log10(loud.mean())) if len(loud) else None
 
 
-@lru_cache(maxsize=8)
-def _meter(sample_rate: int) -> Any:
-    import pyloudnorm
+def _power(loudness: float) -> float:
+    return float(10 ** ((loudness - _K_OFFSET) / 10))
 
-    return pyloudnorm.Meter(sample_rate)
+
+@lru_cache(maxsize=16)
+def _k_weighting(sample_rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Numerator and denominator of the K weighting of BS.1770 at a sample rate: shelf and high-pass in one."""
+    from pyloudnorm.iirfilter import IIRfilter
+
+    shelf = IIRfilter(4.0, 1 / np.sqrt(2), 1500.0, sample_rate, "high_shelf")
+    high_pass = IIRfilter(0.0, 0.5, 38.0, sample_rate, "high_pass")
+    return np.convolve(shelf.b, high_pass.b), np.convolve(shelf.a, high_pass.a)
+
+
+def measure_more(samples: NDArray[np.float32], sample_rate: int) -> dict[str, CueValue]:
+    """Further cues of level.
+
+    Args:
+        samples: [N] mono in [-1, 1].
+        sample_rate: Samples per second.
+
+    Returns:
+        A value for every cue of `MORE_CUES`; None where the clip is too short or silent.
+    """
+    found: dict[str, CueValue] = dict.fromkeys(cue.name for cue in MORE_CUES)
+    if len(samples) == 0:
+        return found
+    loudness = np.abs(samples)
+    peak = float(loudness.max())
+    found["level.true_peak"] = round(decibels(true_peak(samples)), 3)
+    found["level.clipped_run"] = float(longest_run(loudness >= CLIPPED))
+    if peak > 0:
+        top = np.float32(FLAT * peak)
+        found["level.flat_run"] = float(max(longest_run(samples >= top), longest_run(samples <= -top)))
+    hop = round(DRIFT_SECONDS * sample_rate)
+    n = len(samples) // hop if hop else 0
+    if n > 1:
+        means = samples[: n * hop].reshape(n, hop).mean(axis=1, dtype=np.float64)
+        found["level.dc_drift"] = round(float(means.max() - means.min()), 6)
+    return found
+
+
+def true_peak(samples: NDArray[np.float32]) -> float:
+    """Largest |A| of the sound between its samples too, at four times the sample rate (after ITU-R BS.1770-4, annex 2).
+
+    Args:
+        samples: [N] mono, N >= 1.
+    """
+    loudness = np.abs(samples)
+    peak = float(loudness.max())
+    # The weights' magnitudes sum to 1.92, of which 1.26 are those of the two samples beside: a value over the peak
+    # needs one of the 12 samples around over half of the peak, and one of the two over a quarter.
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(samples, _TAPS - 1), _TAPS)
+    loud = np.concatenate([np.zeros(_TAPS, int), np.cumsum(loudness >= 0.5 * peak)])
+    loud = np.concatenate([loud, np.full(_TAPS - 1, loud[-1])])
+    beside = np.pad(loudness >= 0.25 * peak, _TAPS // 2)
+    wanted = (loud[_TAPS:] > loud[:-_TAPS]) & (beside[:-1] | beside[1:])
+    # not by BLAS, whose threads would wait for those of other processes
+    between = np.einsum("kt,tm->km", windows[wanted], _interpolator())
+    return max(peak, float(np.abs(between).max(initial=0.0)))
+
+
+@lru_cache(maxsize=1)
+def _interpolator() -> NDArray[np.float32]:
+    """[12, 3] weights of the values a quarter, half and three quarters of the way between the two middle taps."""
+    half = _TAPS // 2
+    away = np.arange(2 * half)[:, None] - (half - 1) - np.array([0.25, 0.5, 0.75])
+    taps = np.sinc(away) * np.i0(5.0 * np.sqrt(np.maximum(1 - (away / half) ** 2, 0)))
+    weights: NDArray[np.float32] = (taps / taps.sum(axis=0)).astype(np.float32)
+    return weights
+
+
+def longest_run(flags: NDArray[np.bool_]) -> int:
+    """Length of the longest run of true."""
+    if not flags.any():
+        return 0
+    bounds = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
+    return int((bounds[1::2] - bounds[::2]).max())

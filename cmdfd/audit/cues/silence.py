@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cmdfd.audit.cue import Cue, CueValue
+from cmdfd.audit.cue import Cue, CueValue, Fix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +24,10 @@ SPEECH_PERCENTILE, BELOW_SPEECH = 90, 1e-2
 ONSETS = (10, 20, 30, 50)
 #: Level that stands for digital silence, dB of full scale.
 FLOOR_DB = -120.0
+#: A pause is a run of at least this many 10 ms frames that lie 25 dB (as a ratio of amplitudes) below the speech level.
+PAUSE_FRAMES, BELOW_PAUSE = 2, 10 ** (-25 / 20)
+#: Runs of exact zeros from this length on (s) are no accident of quiet sound: 32 samples at 16 kHz.
+ZERO_RUN = 0.002
 
 _TRIM = (
     "cut both streams of every clip, unforged ones too, at random offsets of one distribution; never trim one class, "
@@ -131,6 +136,44 @@ CUES = (
     ),
 )
 
+_PAUSE_RULE = (
+    "pause = run of at least two 10 ms frames with RMS at least 25 dB below the speech level, after the first and "
+    "before the last frame above that"
+)
+_BALANCE = "take real and forged clips of the same sentences, or keep a subset with like pauses"
+_PACE = "text-to-speech pauses by punctuation, people where they breathe and think"
+
+
+def _more(name: str, title: str, unit: str, rule: str, remedy: str, source: str, fix: Fix) -> Cue:
+    return Cue(f"silence.{name}", title, unit, "nuisance", rule, remedy, source, fix)
+
+
+#: Cues of silence inside the clip, measured by `measure_more`; apart from `CUES`, on which published floors rest.
+MORE_CUES = (
+    _more("pause_rate", "the number of pauses", "1/s", f"pauses per second; {_PAUSE_RULE}", _BALANCE, _PACE, "match"),
+    _more("pause_mean", "the mean pause", "s", f"mean length, 0 for none; {_PAUSE_RULE}", _BALANCE, _PACE, "match"),
+    _more("pause_longest", "the longest pause", "s", f"0 for none; {_PAUSE_RULE}", _BALANCE, _PACE, "match"),
+    _more(
+        "zero_longest",
+        "the longest digital silence inside",
+        "s",
+        "longest run of exact zeros between the first and the last sample that is not 0",
+        "lay a matched noise floor under every clip",
+        _ZERO,
+        "harmonise",
+    ),
+    _more(
+        "zero_runs",
+        "the share of digital silence inside",
+        "share",
+        "share of all samples that lie in runs of exact zeros of at least 2 ms between the first and the last sample "
+        "that is not 0",
+        "lay a matched noise floor under every clip",
+        _ZERO,
+        "harmonise",
+    ),
+)
+
 
 def measure(samples: NDArray[np.float32], sample_rate: int) -> dict[str, CueValue]:
     """Cues of silence.
@@ -167,6 +210,39 @@ def measure(samples: NDArray[np.float32], sample_rate: int) -> dict[str, CueValu
     return found
 
 
+def measure_more(samples: NDArray[np.float32], sample_rate: int) -> dict[str, CueValue]:
+    """Cues of silence inside the clip.
+
+    Args:
+        samples: [N] mono in [-1, 1].
+        sample_rate: Samples per second.
+
+    Returns:
+        A value for every cue of `MORE_CUES`; all None for an empty clip.
+    """
+    if len(samples) == 0:
+        return dict.fromkeys(cue.name for cue in MORE_CUES)
+    rms = frame_rms(samples, sample_rate)
+    runs = runs_inside(rms <= float(np.percentile(rms, SPEECH_PERCENTILE)) * BELOW_PAUSE)
+    pauses = runs[runs >= PAUSE_FRAMES] * 0.010
+    zeros = runs_inside(samples == 0)
+    return {
+        "silence.pause_rate": round(len(pauses) * sample_rate / len(samples), 4),
+        "silence.pause_mean": round(float(pauses.mean()), 4) if len(pauses) else 0.0,
+        "silence.pause_longest": round(float(pauses.max(initial=0.0)), 4),
+        "silence.zero_longest": float(zeros.max(initial=0)) / sample_rate,
+        "silence.zero_runs": float(zeros[zeros >= ZERO_RUN * sample_rate].sum()) / len(samples),
+    }
+
+
+def runs_inside(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """[R] lengths of the runs of true that touch neither end, in order; none where all are true."""
+    bounds = np.flatnonzero(flags[1:] != flags[:-1]) + 1
+    if len(flags) and flags[0]:
+        bounds = bounds[1:]
+    return np.diff(bounds)[::2].astype(np.int64)
+
+
 def decibels(amplitude: float) -> float:
     """Amplitude in dB of full scale, at least `FLOOR_DB`."""
     return max(20 * float(np.log10(amplitude)), FLOOR_DB) if amplitude > 0 else FLOOR_DB
@@ -199,15 +275,35 @@ def avh_silence(samples: NDArray[np.float32], sample_rate: int) -> float:
         sample_rate: Samples per second.
     """
     if sample_rate != AVH_SAMPLE_RATE:
-        from scipy.signal import resample_poly
-
-        common = int(np.gcd(sample_rate, AVH_SAMPLE_RATE))
-        # only up to where the rule can end: a second after the first loud sample of the original
         lead, _ = edges(np.abs(samples), AVH_THRESHOLD)
-        part = samples[: lead + sample_rate]
-        samples = resample_poly(part, AVH_SAMPLE_RATE // common, sample_rate // common)
+        # The rule nearly always ends within 50 ms of the first loud sample of the original, else within a second.
+        # A sample of the resampled sound depends on 10 samples of the lower rate to each side, which are left free.
+        part = _resampled(samples[: lead + sample_rate // 20], sample_rate)
+        found, _ = edges(np.abs(part), AVH_THRESHOLD)
+        free = -(-12 * AVH_SAMPLE_RATE // min(sample_rate, AVH_SAMPLE_RATE))
+        if found < len(part) - free:
+            return found / AVH_SAMPLE_RATE
+        samples = _resampled(samples[: lead + sample_rate], sample_rate)
     lead, _ = edges(np.abs(samples), AVH_THRESHOLD)
     return lead / AVH_SAMPLE_RATE
+
+
+def _resampled(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
+    from scipy.signal import resample_poly
+
+    common = int(np.gcd(sample_rate, AVH_SAMPLE_RATE))
+    up, down = AVH_SAMPLE_RATE // common, sample_rate // common
+    resampled: NDArray[np.float32] = resample_poly(samples, up, down, window=_low_pass(max(up, down)))
+    return resampled
+
+
+@lru_cache(maxsize=16)
+def _low_pass(steps: int) -> NDArray[np.float32]:
+    """The filter that SciPy's `resample_poly` designs anew at every call."""
+    from scipy.signal import firwin
+
+    taps: NDArray[np.float32] = firwin(20 * steps + 1, 1 / steps, window=("kaiser", 5.0)).astype(np.float32)
+    return taps
 
 
 def avh_trim_frames(silence: float) -> int:

@@ -103,6 +103,16 @@ CUES = (
 )
 
 
+#: Cues that need the decoded sound.
+SOUND_CUES = (
+    "time.audio_duration",
+    "time.av_gap",
+    "time.start_difference",
+    "time.n_samples",
+    *(f"time.samples_mod_{size}_at_{rate}" for rate, size in GRIDS),
+)
+
+
 def grid_cues(n_samples: int, sample_rate: int) -> dict[str, CueValue]:
     """Where the end of the sound falls on the frame grids of common codecs.
 
@@ -132,6 +142,7 @@ def measure(facts: FileFacts) -> dict[str, CueValue]:
         found["time.frame_jitter"] = _rounded(float(np.std(np.diff(shown))) * 1000) if n > 2 else None
     if audio is not None:
         found["time.audio_span"] = _span(audio.packets)
+    if audio is not None and audio.decoded is not None:
         found |= sound_cues(len(audio.sound.samples), audio.sound.sample_rate, picture)
         if video is not None and len(video.packets.times):
             found["time.start_difference"] = _rounded((audio.sound.start - float(video.packets.times.min())) * 1000)

@@ -15,11 +15,18 @@ if TYPE_CHECKING:
 TargetKind = Literal["built set", "video folder", "folder pair", "list"]
 
 #: Columns of `Target.clips` that say what a clip is; they are never cues. All but `id` may be missing or null.
-#: label 1 = fake; generator = who or what made the fake ("" for reals); modality = "audio", "video", "audiovisual";
-#: component = unit of every resampling; file = path relative to the set, or as the list writes it.
+#: label and the labels of streams: float, 1 = fake, 0 = real, NaN = unknown; generator = who or what made the fake (""
+#: for reals); modality = "audio", "video", "audiovisual"; component = unit of every resampling; file = what path cues
+#: look at: every name, path and id of a list, joined by blanks; of a folder, the path without its root and without
+#: the folders that say class or generator (they are the label, not a leak of it); segments = tuples of
+#: (start, end, stream). Text is never null: "" = unknown. Further columns without a dot are facts, too: `conflict` (the
+#: file is listed as real and as fake, so `label` is NaN); of a built set `kind`, `variant`, `scene`, `take` (shared by
+#: a fake and its real), and `mask_path` and
+#: `tracks_path`, absolute or ""; of several tables `table`; of a list `donor_id`, the second person that a name names.
 FACT_COLUMNS = (
     "id", "label", "component", "generator", "split", "modality", "platform", "file", "path", "original",
-    "face_id", "voice_id", "source_ids", "audio_label", "video_label", "segments", "seconds", "text", "language",
+    "face_id", "voice_id", "source_ids", "audio_label", "video_label", "sync_mismatch", "identity_mismatch", "segments",
+    "seconds", "text", "language",
 )  # fmt: skip
 
 
