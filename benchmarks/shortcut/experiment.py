@@ -169,7 +169,8 @@ def _warned(name: str, copy: Dataset, plan: Plan, reporter: Reporter) -> Warned:
 
         measured = measure_all([copy.path_of(clip) for clip in clips], "sound", workers=plan.workers, progress=step)
     table = measured.table[[column for column in measured.table.columns if str(column).startswith("silence.")]]
-    table = table.assign(label=[clip.labels.label for clip in clips], component=[clip.component for clip in clips])
+    labels = np.array([clip.labels.label for clip in clips])
+    table = table.assign(label=labels, component=[clip.component for clip in clips])
     found = analyse(table, cue_of, Settings(by=(), n_draws=999, seed=plan.seed, trees="none"))
     if not found.findings:  # no silence cue varies at all
         return Warned(name, "silence.*", 0.5, None, None, None, "none")

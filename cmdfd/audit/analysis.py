@@ -3,7 +3,8 @@
 Every cue is looked at in several ways (`cmdfd.audit.views`): ranked, by a chi-square over quantiles, categories and
 rests of divisions, and for runs of one class. All of it is tested at once by max-T with labels rearranged inside or
 among components, for all fakes together and for each generator, split or modality. The distance of a cue is that of
-its farthest view; its p holds over all cues (max-T) and is corrected for the number of comparisons (Bonferroni).
+its farthest view; its p holds over all cues (max-T) and is corrected for the number of comparisons (Bonferroni, half of
+the error for all fakes together, half for the others).
 What is shown (p < .01) is graded by the lower end of the component interval of its AUC, for the better of two probes:
 the ranked view (chosen for its AUC, so slightly overstated) and trees, cross-validated by component.
 """
@@ -102,8 +103,9 @@ def analyse(
     for part in parts:
         if progress:
             progress(part.name)
-        judged.append(_Judge(part, columns, cue_of, chosen, len(parts) * chosen.n_gates).judge())
-    findings = sorted((one for found, _ in judged for one in found), key=lambda one: one.rank_key)
+        judged.append(_Judge(part, columns, cue_of, chosen, _weight(part, len(parts)) * chosen.n_gates).judge())
+    order = {name: place for place, name in enumerate(_by_family(columns))}
+    findings = sorted((one for found, _ in judged for one in found), key=lambda one: (one.rank_key, order[one.cue]))
     return Analysis(
         findings=tuple(findings),
         comparisons=tuple(comparison for _, comparison in judged),
@@ -111,6 +113,21 @@ def analyse(
         not_measured=tuple(name for name, column in columns.items() if not column.present.any()),
         n_unlabelled=len(table) - len(known.labels),
     )
+
+
+def _weight(part: Part, n_parts: int) -> int:
+    """What a p is multiplied by: half of the error is for the pooled comparison, the rest is shared by the others."""
+    if n_parts == 1:
+        return 1
+    return 2 if part.pooled else 2 * (n_parts - 1)
+
+
+def _by_family(columns: Mapping[str, Column]) -> list[str]:
+    """Names in the order of the catalogue, in which plain measurements stand before those that follow from them."""
+    from cmdfd.audit.measure import CATALOGUE
+
+    known = [name for name in CATALOGUE if name in columns]
+    return known + [name for name in columns if name not in CATALOGUE]
 
 
 def columns_of(known: Known, cue_of: Callable[[str], Cue]) -> dict[str, Column]:
@@ -124,7 +141,7 @@ def columns_of(known: Known, cue_of: Callable[[str], Cue]) -> dict[str, Column]:
 
 
 def draws_for(n_clips: int, settings: Settings, n_tests: int) -> int:
-    """Rearrangements for one of `n_tests` comparisons of `n_clips` clips."""
+    """Rearrangements for a comparison of `n_clips` clips whose p is multiplied by `n_tests`."""
     bounded = min(settings.n_draws, max(DRAWN_LABELS // max(n_clips, 1), 1))
     return max(bounded, DRAWS_PER_COMPARISON * n_tests - 1)
 

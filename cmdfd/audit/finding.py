@@ -143,16 +143,21 @@ class Finding:
         return self.p is not None and self.p < SHOWN_P and self.severity != "none"
 
     @property
-    def rank_key(self) -> tuple[bool, bool, int, float, float, str]:
-        """For sorting: flagged ones first, debatable ones after the others, then by severity, AUC, name."""
+    def rank_key(self) -> tuple[bool, bool, int, float, float, int]:
+        """For sorting: flagged ones first, debatable ones after the others, then by severity, AUC and p.
+
+        Of equals, causes stand before what follows from them: headers and clocks before signals, names last.
+        """
         p = 1.0 if self.p is None else self.p
+        family = self.cue.split(".", 1)[0]
+        place = FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)
         return (
             not self.shown,
             self.cue_kind == "debatable",
             -SEVERITIES.index(self.severity),
             -round(self.auc, 3),
             p,
-            self.cue,
+            place,
         )
 
     def sentence(self) -> str:
@@ -192,5 +197,9 @@ class Finding:
         }
 
 
+#: Families of cues in the order of causes.
+FAMILIES = (
+    "container", "time", "silence", "level", "geometry", "audio", "picture", "history", "freeze", "face", "meta",
+)  # fmt: skip
 #: A rule is told in the sentence where it calls this much more of the fakes than of the reals fake.
 RULE_GAIN = 0.1

@@ -127,7 +127,8 @@ def measure_file(
         Cue name -> number, text, or None where the file has nothing to measure.
 
     Raises:
-        MediaError: Where the file, or the track, cannot be read.
+        MediaError: Where the file cannot be read.
+        ValueError: Where the track cannot.
     """
     from cmdfd.audit.reading import read_facts
 
@@ -170,7 +171,7 @@ def measure_face(facts: FileFacts, track: Path | None) -> dict[str, CueValue]:
         track: File of the track, or None: every cue is None then.
 
     Raises:
-        MediaError: "no_face" where the track is missing, "decode_failed" where it is damaged.
+        ValueError: Where the track is missing or damaged.
     """
     found: FaceTrack | None = None
     if track is not None:

@@ -15,7 +15,7 @@ import cmdfd
 from cmdfd.audit.measure import CATALOGUE, cues_of_depth, depth_of_cue, measure_face, measure_facts
 from cmdfd.audit.reading import Depth, read_facts
 from cmdfd.audit.registry import ClipMedia, NamedPlugin, load_plugins, plain
-from cmdfd.errors import CmdfdError, MediaError, nearest
+from cmdfd.errors import MEDIA_CODES, CmdfdError, MediaError, nearest
 from cmdfd.work import OK, TRANSIENT, WorkItem, WorkPlan, open_executor
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from cmdfd.audit.cue import Cue, CueValue
     from cmdfd.audit.facts import FileFacts
+    from cmdfd.work import WorkResult
 
 #: Clips of one piece of work: enough that the way to a worker and back costs little beside the reading.
 _BATCH = {"headers": 32, "sound": 8, "full": 4}
@@ -233,7 +234,7 @@ def _measure_clip(payload: Mapping[str, Any], clip: list[Any]) -> tuple[list[Cue
     if track is not None and any(name.startswith("face.") for name in own):
         try:
             found |= measure_face(facts, Path(track))
-        except MediaError as error:
+        except ValueError as error:  # a missing or damaged track leaves the cues of the face unmeasured
             notes.append(["the face track", file, str(error)])
     if payload["plugins"]:
         media = _media(Path(file), facts)
@@ -283,12 +284,16 @@ class _Table:
         ]
 
     def take(
-        self, results: Iterator[Any], pieces: list[list[list[Any]]], report: Callable[[int], object]
+        self, results: Iterator[WorkResult], pieces: list[list[list[Any]]], report: Callable[[int], object]
     ) -> Iterator[list[Any]]:
         """Take results of batches in; yields the clips that are to be tried alone."""
         by_index = {piece[0][0]: piece for piece in pieces}
         for result in results:
             piece = by_index[int(result.key.rpartition("-")[2])]
+            if result.status != OK and len(piece) == 1:
+                self._fail(piece[0], result)
+                report(1)
+                continue
             if result.status != OK:
                 yield from piece
                 continue
@@ -298,7 +303,7 @@ class _Table:
             report(len(piece) - len(again))
 
     def take_singles(
-        self, results: Iterator[Any], pieces: list[list[list[Any]]], report: Callable[[int], object]
+        self, results: Iterator[WorkResult], pieces: list[list[list[Any]]], report: Callable[[int], object]
     ) -> None:
         """Take results of clips that were tried alone; whatever went wrong is their failure."""
         by_index = {piece[0][0]: piece for piece in pieces}
@@ -307,9 +312,12 @@ class _Table:
             if result.status == OK:
                 self._fill(piece, result.value, set())
             else:
-                lines = result.detail.strip().splitlines() or [""]
-                self.failures.append(Failure(piece[0][0], piece[0][1], result.status, lines[-1]))
+                self._fail(piece[0], result)
             report(1)
+
+    def _fail(self, clip: list[Any], result: WorkResult) -> None:
+        lines = result.detail.strip().splitlines() or [MEDIA_CODES[result.status]]
+        self.failures.append(Failure(clip[0], clip[1], result.status, lines[-1]))
 
     def _fill(self, piece: list[list[Any]], value: Mapping[str, Any], again: set[int]) -> None:
         for clip, row in zip(piece, value["rows"], strict=True):
@@ -325,7 +333,12 @@ class _Table:
         """The table."""
         import pandas as pd
 
-        return pd.DataFrame(dict(zip(self.names, self.columns, strict=True)), index=range(self.n), copy=False)
+        # as they are: left alone, pandas would make None of a text to NaN
+        columns = {
+            name: pd.Series(column, dtype=column.dtype, copy=False)
+            for name, column in zip(self.names, self.columns, strict=True)
+        }
+        return pd.DataFrame(columns, index=range(self.n), copy=False)
 
     def sorted_failures(self) -> tuple[Failure, ...]:
         """Failures in the order of the input."""

@@ -150,6 +150,7 @@ class _Pass:
         context = self.picture.codec_context
         name, extra = context.codec.canonical_name, context.extradata or b""
         self.first_kind = bitstream.first_kind(name, extra, data, packet.is_keyframe)
+        self.signature = _signature(bitstream.signature(name, extra, data))
 
     def _headers(self, packets: Iterator[Any]) -> None:
         if self.picture:
@@ -190,7 +191,9 @@ class _Pass:
                     self._first(packet, bytes(packet))
                 viewer.see(packet)
         if viewer:
-            self.orientation, self.signature = viewer.orientation, _signature(viewer.sei[_UUID_BYTES:])
+            self.orientation = viewer.orientation
+            # a message behind the picture that it belongs to is in the bytes alone; FFmpeg's own filter puts it there
+            self.signature = _signature(viewer.sei[_UUID_BYTES:]) if viewer.sei else self.signature
         self.audio = reader.finish() if reader else None
         self.pictures = viewer.finish() if isinstance(viewer, Viewer) else None
 

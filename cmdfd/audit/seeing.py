@@ -36,6 +36,7 @@ _TYPES = "?IPBPIPB"
 #: `AVVideoBlockParams` is five 32-bit integers; the last one is the block's difference of the quantiser.
 _BLOCK_INTEGERS = 5
 _QP_DATA = Type.VIDEO_ENC_PARAMS
+_side_data_of: Any = SideDataContainer  # whose stub does not know its argument
 #: Chroma of grey.
 _NO_COLOUR = (128.0, 128.0)
 #: Whole pictures that are held while the end of the stream is not known.
@@ -221,7 +222,7 @@ def mean_qp(frame: Any) -> float:
     """Mean quantiser over the blocks of a decoded picture, in the codec's own steps; NaN where it is not exported."""
     try:
         # not `frame.side_data`: frame and container would hold each other, and pictures pile up for Python's collector
-        data = SideDataContainer(frame)[_QP_DATA]
+        data = _side_data_of(frame)[_QP_DATA]
     except KeyError:
         return math.nan
     n = data.nb_blocks

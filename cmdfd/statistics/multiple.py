@@ -40,11 +40,10 @@ def holm(p: Sequence[float | None] | NDArray[np.float64]) -> NDArray[np.float64]
 
 
 def benjamini_hochberg(p: Sequence[float | None] | NDArray[np.float64]) -> NDArray[np.float64]:
-    """Adjusted p that hold the expected share of false alarms among what is called, for independent or positively
-    dependent tests.
+    """Adjusted p that hold the expected share of false alarms among what is called.
 
-    Y. Benjamini and Y. Hochberg, "Controlling the False Discovery Rate", Journal of the Royal Statistical Society B
-    57, 1995.
+    For tests that are independent or positively dependent. Y. Benjamini and Y. Hochberg, "Controlling the False
+    Discovery Rate", Journal of the Royal Statistical Society B 57, 1995.
 
     Args:
         p: [k] p-values, 0 to 1; None or NaN = not tested.

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from cmdfd.statistics.bootstrap import Interval
 
 #: Chosen by a trial on smooth, island, marker and two-column cues of 100 to 3000 clips: more iterations or a higher
-#: rate lose a point of AUC on smooth cues and gain nothing on the others. Depth 3 sees three conditions together, e.g. the two ends of an island and a category.
+#: rate lose a point of AUC on smooth cues and gain nothing on the others. Depth 3 sees three conditions together,
+#: e.g. the two ends of an island and a category.
 MAX_DEPTH = 3
 ITERATIONS = 60
 LEARNING_RATE = 0.1
@@ -206,6 +207,9 @@ def _fit(
     y = labels[learned]
     if y.all() or not y.any():  # a class may be lost when clips are chosen
         return np.zeros(int(held.sum()))
+    columns, codes = _learnable(columns, codes, learned)
+    if columns.shape[1] == 0:
+        return np.zeros(int(held.sum()))
     model = HistGradientBoostingClassifier(
         max_depth=MAX_DEPTH,
         max_iter=ITERATIONS,
@@ -222,6 +226,28 @@ def _fit(
         model.fit(columns[learned], y, sample_weight=weights)
         found: NDArray[np.float64] = model.decision_function(columns[held])
     return found
+
+
+def _learnable(
+    columns: NDArray[np.float64], codes: NDArray[np.bool_], learned: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Columns that vary among the clips that are learnt from; one value beside missing ones becomes yes and no.
+
+    scikit-learn (1.8) raises where a column has fewer than two values.
+    """
+    made: list[NDArray[np.float64]] = []
+    kinds: list[bool] = []
+    for values, category in zip(columns.T, codes, strict=True):
+        here = values[learned]
+        missing = np.isnan(here)
+        if len(np.unique(here[~missing])) > 1:
+            made.append(values)
+            kinds.append(bool(category))
+        elif missing.any() and not missing.all():
+            made.append(np.isnan(values).astype(np.float64))
+            kinds.append(False)
+    table = np.column_stack(made) if made else np.empty((len(columns), 0))
+    return table, np.array(kinds, dtype=bool)
 
 
 def _columns(table: NDArray[np.float64], kinds: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

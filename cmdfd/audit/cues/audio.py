@@ -13,6 +13,7 @@ import numpy as np
 from cmdfd.audit.cue import Cue, CueKind, CueValue, Fix
 from cmdfd.audit.cues import splice
 from cmdfd.audit.cues.bandwidth import CLIP_DB, CUTOFF_DB, CUTOFF_HZ, effective_cutoff, long_term
+from cmdfd.audit.cues.figures import median
 from cmdfd.audit.cues.silence import decibels
 from cmdfd.audit.cues.sound import FEWEST_SPECTRA, LOWEST_RATE, NOTHING, Sound, hann, look, quantile, ratio_db
 
@@ -283,7 +284,7 @@ def _hum(sound: Sound) -> dict[str, CueValue]:
 def _line(steady: NDArray[np.float64], hertz: float, width: float, nothing: float) -> float:
     near = np.abs(np.arange(len(steady)) * width - hertz)
     line = float(steady[int(np.argmin(near))])
-    beside = float(np.median(steady[(near >= 6) & (near <= 14)]))
+    beside = median(steady[(near >= 6) & (near <= 14)])
     return ratio_db(line, beside, nothing)
 
 

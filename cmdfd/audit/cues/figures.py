@@ -55,3 +55,19 @@ def in_detail(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return luma
     chosen: NDArray[np.uint8] = luma[np.round((np.arange(n) + 0.5) * len(luma) / n - 0.5).astype(int)]
     return chosen
+
+
+def median(values: NDArray[np.floating]) -> float:
+    """The value of `numpy.median` for one short axis, NaN for none, at a fraction of its cost.
+
+    Args:
+        values: [n] finite numbers.
+    """
+    n = len(values)
+    if n == 0:
+        return math.nan
+    half = n // 2
+    if n % 2:
+        return float(np.partition(values, half)[half])
+    below, above = np.partition(values, (half - 1, half))[half - 1 : half + 1]
+    return float((below + above) / 2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmdfd.audit.cue import Cue, CueValue
-from cmdfd.audit.cues.figures import ratio, tidied
+from cmdfd.audit.cues.figures import median, ratio, tidied
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -190,7 +190,7 @@ def _frozen(square: NDArray[np.float64], times: NDArray[np.float64]) -> dict[str
     found["freeze.stutter"] = ratio(float(few), float(many))
     places = np.flatnonzero(same)
     if len(places) > 1:
-        found["freeze.same_period"] = float(np.median(np.diff(places)))
+        found["freeze.same_period"] = median(np.diff(places))
     if len(times) != len(same) + 1:
         return found
     edges = np.diff(np.concatenate([[False], same, [False]]).astype(np.int8))
@@ -204,13 +204,13 @@ def _frozen(square: NDArray[np.float64], times: NDArray[np.float64]) -> dict[str
 
 def _motion(changes: _Changes) -> dict[str, CueValue]:
     motion = changes.absolute
-    median = float(np.median(motion))
+    usual = median(motion)
     return {
         "freeze.still": changes.still,
         "freeze.motion": float(motion.mean()),
         "freeze.motion_spread": ratio(float(motion.std()), float(motion.mean())),
         "freeze.border": float(changes.border.mean()),
-        "freeze.cuts": float(np.sum((motion > CUT_LEVELS) & (motion > CUT_RATIO * median))),
+        "freeze.cuts": float(np.sum((motion > CUT_LEVELS) & (motion > CUT_RATIO * usual))),
     }
 
 
@@ -218,7 +218,7 @@ def _steps(changes: _Changes) -> dict[str, CueValue]:
     motion, light = changes.absolute, changes.light
     found: dict[str, CueValue] = {"freeze.first_light": float(light[0] - light[1])}
     if len(motion) > 2:
-        usual = float(np.median(motion)) + _SOFT
+        usual = median(motion) + _SOFT
         found["freeze.first_step"] = (float(motion[0]) + _SOFT) / usual
         found["freeze.last_step"] = (float(motion[-1]) + _SOFT) / usual
         found["freeze.flicker"] = float(np.abs(np.diff(light, 2)).mean())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmdfd.audit.cue import Cue, CueValue
-from cmdfd.audit.cues.figures import DETAIL_RULE, in_detail, tidied
+from cmdfd.audit.cues.figures import DETAIL_RULE, in_detail, median, tidied
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -224,14 +224,14 @@ def _blocks(steps: NDArray[np.float64], axis: str) -> dict[str, CueValue]:
     if len(places) < _MIN_LINES * BLOCK:
         return {}
     relative = (steps[1:-1] + _STEP) / ((steps[:-2] + steps[2:]) / 2 + _STEP) - 1
-    by_place = np.array([np.median(relative[places % BLOCK == phase]) for phase in range(BLOCK)])
+    by_place = np.array([median(relative[places % BLOCK == phase]) for phase in range(BLOCK)])
     found: dict[str, CueValue] = {
         f"history.block8_{axis}": float(by_place[0]),
         f"history.off_grid_{axis}": float(by_place[1:].max()),
         f"history.grid_{axis}": str(int(np.argmax(by_place.round(6)))),
     }
     if len(places) >= _MIN_LINES * MACROBLOCK:
-        large, small = (np.median(relative[places % MACROBLOCK == phase]) for phase in (0, BLOCK))
+        large, small = (median(relative[places % MACROBLOCK == phase]) for phase in (0, BLOCK))
         found[f"history.block16_{axis}"] = float(large - small)
     return found
 
@@ -265,7 +265,7 @@ def _plan(types: str) -> dict[str, CueValue]:
         "history.b_run": float(max(map(len, "".join(c if c == "B" else " " for c in types).split()), default=0))
         if known
         else None,
-        "history.i_distance": float(np.median(np.diff(keys))) if len(keys) > 1 else None,
+        "history.i_distance": median(np.diff(keys)) if len(keys) > 1 else None,
     }
 
 
@@ -301,7 +301,7 @@ def _beyond_type(values: NDArray[np.float64], types: NDArray[np.str_]) -> NDArra
     """Values less the median of their picture type: the plan of the present encoder is no rhythm of the past."""
     left = values.copy()
     for letter in np.unique(types):
-        left[types == letter] -= np.median(values[types == letter])
+        left[types == letter] -= median(values[types == letter])
     return left
 
 

@@ -21,6 +21,8 @@ FLAT = 0.9995
 DRIFT_SECONDS = 0.5
 #: Samples from which a value between two samples is computed.
 _TAPS = 12
+#: The K weighting's shelf lies at 1.5 kHz: under this rate it is no stable filter.
+LOUDNESS_RATE = 3200
 #: Absolute gate and offset of the K weighting (ITU-R BS.1770-4).
 GATE_LUFS, _K_OFFSET = -70.0, -0.691
 #: Integrated loudness needs one gating block (ITU-R BS.1770-4, 400 ms).
@@ -149,13 +151,16 @@ def lufs(samples: NDArray[np.float32], sample_rate: int) -> float | None:
         sample_rate: Samples per second.
     """
     n_samples = len(samples)
-    if n_samples < LOUDNESS_BLOCK * sample_rate or decibels(float(np.abs(samples).max())) <= FLOOR_DB:
+    if (
+        sample_rate < LOUDNESS_RATE
+        or n_samples < LOUDNESS_BLOCK * sample_rate
+        or decibels(float(np.abs(samples).max())) <= FLOOR_DB
+    ):
         return None
     from scipy.signal import lfilter
 
-    with np.errstate(over="ignore", invalid="ignore"):
-        weighted = lfilter(*_k_weighting(sample_rate), samples.astype(np.float64))
-        summed = np.concatenate([[0.0], np.cumsum(np.square(weighted))])
+    weighted = lfilter(*_k_weighting(sample_rate), samples.astype(np.float64))
+    summed = np.concatenate([[0.0], np.cumsum(np.square(weighted))])
     step = 0.25
     n_blocks = int(np.round((n_samples / sample_rate - LOUDNESS_BLOCK) / (LOUDNESS_BLOCK * step))) + 1
     index = np.arange(n_blocks)
@@ -163,7 +168,7 @@ def lufs(samples: NDArray[np.float32], sample_rate: int) -> float | None:
     last = np.minimum((LOUDNESS_BLOCK * (index * step + 1) * sample_rate).astype(int), n_samples)
     power = np.maximum(summed[last] - summed[first], 0.0) / (LOUDNESS_BLOCK * sample_rate)
     loud = power[power >= _power(GATE_LUFS)]
-    if not len(loud) or not np.isfinite(loud).all():  # the shelf is unstable at rates under 3 kHz
+    if not len(loud):
         return None
     loud = loud[(loud > loud.mean() / 10) & (loud > _power(GATE_LUFS))]  # 10 LU below the mean
     return _K_OFFSET + 10 * float(np.log10(loud.mean())) if len(loud) else None
@@ -222,10 +227,12 @@ def true_peak(samples: NDArray[np.float32]) -> float:
     # The weights' magnitudes sum to 1.92, of which 1.26 are those of the two samples beside: a value over the peak
     # needs one of the 12 samples around over half of the peak, and one of the two over a quarter.
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(samples, _TAPS - 1), _TAPS)
-    loud = np.concatenate([np.zeros(_TAPS, int), np.cumsum(loudness >= 0.5 * peak)])
-    loud = np.concatenate([loud, np.full(_TAPS - 1, loud[-1])])
+    loud = np.zeros(len(windows), bool)
+    places = np.flatnonzero(loudness >= 0.5 * peak)
+    for tap in range(_TAPS):
+        loud[places + tap] = True
     beside = np.pad(loudness >= 0.25 * peak, _TAPS // 2)
-    wanted = (loud[_TAPS:] > loud[:-_TAPS]) & (beside[:-1] | beside[1:])
+    wanted = loud & (beside[:-1] | beside[1:])
     # not by BLAS, whose threads would wait for those of other processes
     between = np.einsum("kt,tm->km", windows[wanted], _interpolator())
     return max(peak, float(np.abs(between).max(initial=0.0)))

@@ -53,6 +53,7 @@ CUES = (
             f"time before the first sample with {rule}; whole clip if none",
             _TRIM,
             _AVH,
+            fix="crop",
         )
         for name, rule in _LEVELS
     ),
@@ -65,6 +66,7 @@ CUES = (
             f"time after the last sample with {rule}; whole clip if none",
             _TRIM,
             _ASV,
+            fix="crop",
         )
         for name, rule in _LEVELS
     ),
@@ -76,6 +78,7 @@ CUES = (
         "at 16 kHz: index of the first sample with |A| > 5e-4, over 16000",
         _TRIM,
         _AVH,
+        fix="crop",
     ),
     Cue(
         "silence.avh_trim",
@@ -85,6 +88,7 @@ CUES = (
         "floor(silence * 25) + 1 where the silence is > 0, else 0",
         _TRIM,
         _AVH,
+        fix="crop",
     ),
     *(
         Cue(
@@ -95,6 +99,7 @@ CUES = (
             f"max |A| of the first {ms} ms, dB of full scale, at least -120",
             _TRIM,
             _AVH,
+            fix="crop",
         )
         for ms in ONSETS
     ),
@@ -106,6 +111,7 @@ CUES = (
         "length of the run of exact zeros at the start",
         _TRIM,
         _ZERO,
+        fix="crop",
     ),
     Cue(
         "silence.zero_trail",
@@ -115,6 +121,7 @@ CUES = (
         "length of the run of exact zeros at the end",
         _TRIM,
         _ZERO,
+        fix="crop",
     ),
     Cue(
         "silence.zero_share",

@@ -62,9 +62,7 @@ def look(samples: NDArray[np.float32], sample_rate: int) -> Sound:
     """
     samples = np.ascontiguousarray(samples, np.float32)
     if samples.ndim != 1 or sample_rate < LOWEST_RATE:
-        raise ValueError(
-            f"needs mono samples [N] at a rate of at least {LOWEST_RATE}, got {samples.shape} at {sample_rate}"
-        )
+        raise ValueError(f"needs mono [N] at a rate of at least {LOWEST_RATE}, got {samples.shape} at {sample_rate}")
     size = _frame_size(sample_rate)
     return Sound(samples, sample_rate, frame_energy(samples, sample_rate), _spectra(samples, size), sample_rate / size)
 

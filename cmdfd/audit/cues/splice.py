@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmdfd.audit.cue import Cue, CueValue
+from cmdfd.audit.cues.figures import median
 from cmdfd.audit.cues.sound import FEWEST_SPECTRA, NOTHING, Sound, ratio_db
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _step(sound: Sound) -> float | None:
     usual = np.zeros(n)
     usual[: n - _AROUND - _BETWEEN] = beside[_BETWEEN + 1 :]
     usual[_AROUND + _BETWEEN :] = np.maximum(usual[_AROUND + _BETWEEN :], beside[: n - _AROUND - _BETWEEN])
-    least = _LEAST_SPREAD**2 * float(np.median(used))
+    least = _LEAST_SPREAD**2 * median(used)
     return round(float(np.sqrt(np.max(np.max(np.square(second), axis=1) / np.maximum(usual, least)))), 2)
 
 
@@ -178,7 +179,7 @@ def _least_range(sound: Sound, cutoff: float) -> float | None:
     bands = np.add.reduceat(loud[:, : starts[-1]], starts[:-1], axis=1)
     high = bands.max(axis=1)
     ranges = 10 * np.log10(high / np.maximum(bands.min(axis=1), np.float32(_LEAST_BAND) * high))
-    return round(float(ranges.min() - np.median(ranges)), 2) + 0.0
+    return round(float(ranges.min() - median(ranges)), 2) + 0.0
 
 
 def _leak(sound: Sound, cutoff: float) -> float | None:
@@ -189,7 +190,7 @@ def _leak(sound: Sound, cutoff: float) -> float | None:
     nothing = NOTHING * float(sound.power.sum(axis=1).max())
     if nothing == 0:
         return None
-    return ratio_db(float(above.max()), float(np.median(above)), nothing)
+    return ratio_db(float(above.max()), median(above), nothing)
 
 
 def _jumps(energy: NDArray[np.float64]) -> dict[str, CueValue]:

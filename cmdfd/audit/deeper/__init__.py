@@ -1,1 +1,1 @@
-"""What an audit asks beyond single cues: all of them together, one given another, splits, controls, subsets, origins."""
+"""What an audit asks beyond single cues: all together, one given another, splits, controls, subsets, origins."""

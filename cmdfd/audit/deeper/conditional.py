@@ -10,6 +10,7 @@ import numpy as np
 from cmdfd.audit.deeper.probing import features_of, grown
 from cmdfd.audit.records import Conditional
 from cmdfd.statistics.arrays import as_labels, component_codes
+from cmdfd.statistics.bootstrap import reliability
 from cmdfd.statistics.folds import make_folds
 from cmdfd.statistics.roc import auc
 from cmdfd.statistics.stratified import bootstrap_stratified_auc, stratified_auc
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 MAX_CUES = 8
 #: Strata of the other cue, at most.
 MAX_STRATA = 10
+#: Clips of either class that a stratum needs to count: one real beside ten fakes at a border says nothing.
+MIN_CLASS = 5
 #: Ranks are taken where they tell as much as trees, or this much less: trees on little data are noisy.
 SAME = 0.02
 #: Draws behind each interval; there are up to 56 pairs.
@@ -53,7 +56,8 @@ def conditionals(
         seed: Seed.
 
     Returns:
-        Ordered pairs; none where there are less than two cues or trees cannot be cross-validated.
+        Ordered pairs; without an AUC where strata that hold both classes come from too few components, as where the
+        other cue gives the class away. None where there are less than two cues or trees cannot be cross-validated.
 
     Raises:
         ValueError: Where lengths do not fit.
@@ -121,8 +125,8 @@ def strata_of(scores: NDArray[np.float64], weight: NDArray[np.float64], n_strata
     inverse = inverse.reshape(-1)
     mass = np.bincount(inverse, weight, minlength=len(values))
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()
-    cuts = np.minimum((middle * n_strata).astype(np.intp), n_strata - 1)
-    return cuts[inverse]
+    cuts: NDArray[np.intp] = np.minimum((middle * n_strata).astype(np.intp), n_strata - 1)
+    return np.asarray(cuts[inverse], dtype=np.intp)
 
 
 def _given(
@@ -135,19 +139,21 @@ def _given(
     index: NDArray[np.intp],
     seed: int,
 ) -> Conditional:
-    both = [s for s in np.unique(strata) if 0 < labels[strata == s].sum() < (strata == s).sum()]
-    scores = _beyond(views[cue].scores, views[given].scores, strata)
-    within = strata * folds.count + folds.index  # held-out scores of two folds are not to be compared
-    value = stratified_auc(labels, scores, within)
+    fakes, reals = np.bincount(strata[labels], minlength=MAX_STRATA), np.bincount(strata[~labels], minlength=MAX_STRATA)
+    both = np.minimum(fakes, reals) >= MIN_CLASS
+    used = np.flatnonzero(both[strata])
+    if not len(used) or reliability(labels[used], index[used]):
+        return Conditional(cue, given, None, None, None, 0)
+    scores = _beyond(views[cue].scores, views[given].scores, strata)[used]
+    within = (strata * folds.count + folds.index)[used]  # held-out scores of two folds are not to be compared
+    value = stratified_auc(labels[used], scores, within)
     if value is None:
         return Conditional(cue, given, None, None, None, 0)
-    interval = bootstrap_stratified_auc(labels, scores, within, index, DRAWS, seed=seed)
-    return Conditional(cue, given, value, interval.low, interval.high, len(both))
+    interval = bootstrap_stratified_auc(labels[used], scores, within, index[used], DRAWS, seed=seed)
+    return Conditional(cue, given, value, interval.low, interval.high, int(both.sum()))
 
 
-def _beyond(
-    scores: NDArray[np.float64], other: NDArray[np.float64], strata: NDArray[np.intp]
-) -> NDArray[np.float64]:
+def _beyond(scores: NDArray[np.float64], other: NDArray[np.float64], strata: NDArray[np.intp]) -> NDArray[np.float64]:
     """[n] scores less what the other's score foretells of them by a straight line through each stratum."""
     found = scores.copy()
     for stratum in np.unique(strata):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmdfd.audit.cue import CATEGORY
+from cmdfd.audit.deeper.probing import cells
 from cmdfd.audit.records import Controls
 from cmdfd.audit.severity import SHOWN_P, grade
 from cmdfd.audit.views import column_of, views_of
@@ -97,7 +98,7 @@ def views_table(table: pd.DataFrame, units: Mapping[str, str], components: Array
     found = []
     for name, unit in units.items():
         if name in table.columns:
-            column = column_of(name, table[name].tolist(), unit == CATEGORY, unit)
+            column = column_of(name, cells(table, name), unit == CATEGORY, unit)
             found += [] if column.constant else [view.values for view in views_of(column, index)]
     return np.column_stack(found) if found else np.empty((len(table), 0))
 
@@ -140,12 +141,13 @@ def power_curve(
 def _injected(
     rng: np.random.Generator, labels: NDArray[np.bool_], index: NDArray[np.intp], size: float, count: int
 ) -> NDArray[np.float64]:
-    """[n, count] normal noise of variance 1, shifted in fakes so that the AUC is `size` (equal normals: d = z sqrt 2)."""
+    """[n, count] normal noise of variance 1, shifted in fakes to an AUC of `size` (normals: d = z sqrt 2)."""
     from scipy.special import ndtri
 
     people = rng.normal(size=(int(index.max()) + 1, count))[index]
     noise = np.sqrt(BETWEEN) * people + np.sqrt(1 - BETWEEN) * rng.normal(size=(len(labels), count))
-    return noise + labels[:, None] * np.sqrt(2) * float(ndtri(size))
+    shifted: NDArray[np.float64] = noise + labels[:, None] * np.sqrt(2) * float(ndtri(size))
+    return shifted
 
 
 def _flagged(

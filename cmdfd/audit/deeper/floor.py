@@ -117,8 +117,8 @@ def minimal_set(
 def _note(probe: Probe) -> str:
     if probe.high is not None and probe.high < 0.5:
         return (
-            f"the trees fall below chance (AUC {probe.auc:.2f}): a held-out clip has a twin of the other class among the "
-            "clips that were learned from. This is a paired design whose pairs stand in different components; name the "
-            "column that joins a real with its fakes, and audit again"
+            f"the trees fall below chance (AUC {probe.auc:.2f}): a held-out clip has a twin of the other class among "
+            "the clips that were learned from. This is a paired design whose pairs stand in different components; name "
+            "the column that joins a real with its fakes, and audit again"
         )
     return ""

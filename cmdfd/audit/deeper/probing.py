@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
+    from cmdfd.audit.cue import CueValue
     from cmdfd.audit.views import Column
     from cmdfd.statistics.folds import Folds
     from cmdfd.statistics.probes import OutOfFold
@@ -58,9 +59,7 @@ class Features:
         return Features(self.values[rows], self.categorical, self.owners)
 
 
-def features_of(
-    table: pd.DataFrame, cues: Sequence[str], units: Mapping[str, str], components: ArrayLike
-) -> Features:
+def features_of(table: pd.DataFrame, cues: Sequence[str], units: Mapping[str, str], components: ArrayLike) -> Features:
     """Turn cues into numbers once; cues that are constant, or that the table lacks, are left out.
 
     Args:
@@ -78,7 +77,7 @@ def features_of(
         if name not in table.columns or not len(table):
             continue
         unit = units.get(name, "")
-        column = column_of(name, table[name].tolist(), unit == CATEGORY, unit)
+        column = column_of(name, cells(table, name), unit == CATEGORY, unit)
         if column.constant:
             continue
         made = _numbers(column, index)
@@ -87,6 +86,13 @@ def features_of(
         owners += [name] * made.shape[1]
     values = np.column_stack(parts) if parts else np.empty((len(table), 0))
     return Features(values, np.array(categorical, dtype=bool), tuple(owners))
+
+
+def cells(table: pd.DataFrame, name: str) -> list[CueValue]:
+    """Values of a column, with None for whatever pandas calls missing (its NA is neither a number nor text)."""
+    values = table[name].astype(object)
+    found: list[CueValue] = values.where(values.notna(), None).tolist()
+    return found
 
 
 def _numbers(column: Column, index: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cmdfd.audit.repair.fates import forgery_lost
+from cmdfd.audit.repair.levelled import write_levelled
 from cmdfd.audit.repair.picture_cut import Pictures, pick, pick_masks, whole_frames
 from cmdfd.audit.repair.recipe import Harmonise
 from cmdfd.audit.repair.segments import in_window, lost_stream, segments_of, to_rows
-from cmdfd.audit.repair.sound_cut import window_of, with_noise
+from cmdfd.audit.repair.sound_cut import window_of
 from cmdfd.clip import sha256_file
 from cmdfd.errors import MediaError
-from cmdfd.media.encode import atomic_path, write_clip
+from cmdfd.media.encode import atomic_path, encode_video, write_clip
 from cmdfd.media.harmonise import Harmonised, harmonise, settings_for
 
 if TYPE_CHECKING:
@@ -203,12 +204,14 @@ def _write(payload: Mapping[str, Any], folder: Path, step: Harmonise, made: Harm
         with atomic_path(path) as temporary:
             save_track(temporary, made.track)
         found["tracks_sha256"] = sha256_file(path)
-    audio = None
-    if step.sound == "keep":
-        audio = with_noise(made.audio, step.noise_dbfs, payload["source_sha256"])
     path = _place(folder, payload["out"])
     encoder = settings_for(step.settings(len(made.frames) / made.fps), step.crf)
-    write_clip(path, made.frames, made.fps, audio, made.sample_rate, encoder)
+    video = encode_video(made.frames, made.fps, encoder)
+    with atomic_path(path) as temporary:
+        if step.sound == "keep":
+            write_levelled(temporary, video, made.audio, step, encoder, payload["source_sha256"])
+        else:
+            write_clip(temporary, video, made.fps, None, made.sample_rate, encoder)
     found["sha256"] = sha256_file(path)
     return found
 

@@ -175,7 +175,7 @@ def forgery_lost(stream: str) -> str:
 def _match(found: list[Fate], frame: pd.DataFrame, step: Match) -> None:
     parts = texts(frame, "component")
     rows = [row for row in _kept(found) if found[row].label is not None and parts[row]]
-    mask = matched(frame.iloc[rows], step.cues, step.categorical, step.seed)
+    mask = matched(frame.iloc[rows], step.cues, step.categorical, step.seed).mask
     for row, stays in zip(rows, mask, strict=True):
         if not stays:
             found[row] = found[row].dropped("match", "left out, so that both classes look alike in the matched cues")

@@ -195,8 +195,15 @@ def _left(report: AuditReport, frame: pd.DataFrame, wanted: set[str], asked: set
 
 def _with_losses(repair: Repair, frame: pd.DataFrame, target: Target) -> Repair:
     """Count ahead what the repair will lose; copies of files are found when it is applied."""
-    foreseen = losses(fates(repair, frame, media=target.has_media))
-    notes = [*repair.notes, *(f"foreseen: {one}" for one in foreseen)]
+    notes = list(repair.notes)
+    try:
+        found = fates(repair, frame, media=target.has_media)
+    except RepairError as error:  # only a match can fail: a subset that is not there is no remedy
+        notes.append(f"left out: {error}")
+        repair = repair.model_copy(update={"steps": [one for one in repair.steps if not isinstance(one, Match)]})
+        found = fates(repair, frame, media=target.has_media)
+    foreseen = losses(found)
+    notes += [f"foreseen: {one}" for one in foreseen]
     if repair.steps and not foreseen:
         notes.append(f"foreseen: no clip of {len(frame)} is lost")
     if not target.has_media and (needing := [name for name in repair.names if name in NEEDS_MEDIA]):

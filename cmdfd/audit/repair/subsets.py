@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cmdfd.audit.repair.measured import class_masks, joined, missing, texts
 from cmdfd.audit.repair.recipe import RepairError
 from cmdfd.cache import write_atomic
-from cmdfd.report.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -28,7 +26,15 @@ if TYPE_CHECKING:
 LIST_COLUMNS = ("id", "file", "label", "generator", "component", "split")
 
 
-def matched(frame: pd.DataFrame, cues: Sequence[str], categorical: Sequence[str], seed: int) -> NDArray[np.bool_]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Matched:
+    """Rows of a subset: [n] which, and how they were found, in words."""
+
+    mask: NDArray[np.bool_]
+    note: str
+
+
+def matched(frame: pd.DataFrame, cues: Sequence[str], categorical: Sequence[str], seed: int) -> Matched:
     """Rows of a subset in which both classes look alike in the given cues.
 
     Args:
@@ -38,19 +44,20 @@ def matched(frame: pd.DataFrame, cues: Sequence[str], categorical: Sequence[str]
         seed: Seed.
 
     Returns:
-        [n] which rows stay.
+        Which rows stay.
 
     Raises:
-        RepairError: Where the table has none of the cues.
+        RepairError: Where the table has none of the cues, or no subset of a useful size is free of them.
     """
-    search = import_module("cmdfd.audit.deeper.subsets").shortcut_free_subset
+    from cmdfd.audit.deeper.subsets import shortcut_free_subset
+
     here = [name for name in cues if name in frame.columns]
     if not here:
         raise RepairError(f"match: the table has none of the cues {', '.join(cues)}; measure them first")
     masks = class_masks(frame)
     if not (masks["fakes"].any() and masks["reals"].any()):
         raise RepairError("match: there are not both classes left, so nothing can be matched")
-    found = search(
+    found = shortcut_free_subset(
         frame.reset_index(drop=True),
         here,
         [name for name in here if name in categorical],
@@ -58,15 +65,13 @@ def matched(frame: pd.DataFrame, cues: Sequence[str], categorical: Sequence[str]
         np.array(texts(frame, "component")),
         seed=seed,
     )
-    return np.asarray(found.mask, bool)
+    if not found.mask.any():
+        raise RepairError(f"match: {found.note}")
+    return Matched(np.asarray(found.mask, bool), found.note)
 
 
-def hard_rows(
-    frame: pd.DataFrame, cues: Sequence[str], categorical: Collection[str], seed: int
-) -> NDArray[np.bool_] | None:
-    """Rows about which the cues tell a held-out probe nothing: it bets no more on the truth than the shares do.
-
-    That is pointwise V-information <= 0 (Ethayarajh et al., ICML 2022).
+def hard(frame: pd.DataFrame, cues: Sequence[str], categorical: Collection[str], seed: int) -> Matched | None:
+    """Rows about which the cues tell a held-out probe nothing, or mislead it: pointwise V-information of at most 0.
 
     Args:
         frame: Labelled clips with components.
@@ -75,28 +80,22 @@ def hard_rows(
         seed: Seed of the folds.
 
     Returns:
-        [n], or None where the probe refused the set (too few components).
+        Which rows, or None where the probe refused the set (too few components).
     """
-    from cmdfd.statistics.probes import tree_probe
+    from cmdfd.audit.cue import CATEGORY
+    from cmdfd.audit.deeper.probing import features_of, grown
+    from cmdfd.audit.deeper.subsets import hard_subset
+    from cmdfd.statistics.arrays import component_codes
+    from cmdfd.statistics.information import pvi
 
     labels = class_masks(frame)["fakes"]
-    features = np.column_stack([_coded(frame[name], name in categorical) for name in cues])
-    kinds = np.array([name in categorical for name in cues])
-    found = tree_probe(features, labels, np.array(texts(frame, "component")), categorical=kinds, seed=seed)
-    if found.refused:
+    index = component_codes(np.array(texts(frame, "component")), len(frame))
+    units = {name: CATEGORY for name in cues if name in categorical}
+    probe = grown(features_of(frame, cues, units, index), labels, index, seed=seed)
+    if probe.refused:
         return None
-    without = -np.log2(np.where(labels, found.prior, 1 - found.prior))  # bits that the label takes without any cue
-    hard: NDArray[np.bool_] = found.loss >= without
-    return hard
-
-
-def _coded(values: pd.Series[Any], categorical: bool) -> NDArray[np.float64]:
-    import pandas as pd
-
-    if not categorical:
-        return pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
-    codes, _ = pd.factorize(values, sort=True)
-    return np.where(codes < 0, np.nan, codes).astype(np.float64)
+    found = hard_subset(pvi(labels, probe.prob, probe.prior), labels, index)
+    return Matched(np.asarray(found.mask, bool), found.note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +137,23 @@ def export_subsets(report: AuditReport, table: pd.DataFrame, target: Target, out
     parts = np.array([bool(part) for part in texts(frame, "component")])
     frame = frame[(masks["reals"] | masks["fakes"]) & parts].reset_index(drop=True)
     told, files = [], []
-    for name, mask in (
-        ("shortcut_free", matched(frame, cues, categorical, seed)),
-        ("hard", hard_rows(frame, cues, categorical, seed)),
+    for name, found in (
+        ("shortcut_free", _or_reason(frame, cues, categorical, seed)),
+        ("hard", hard(frame, cues, categorical, seed) or "the probe needs more components"),
     ):
-        if mask is None:
-            told.append(f"{name}: not written, since the probe needs more components")
+        if isinstance(found, str):
+            told.append(f"{name}: not written, since {found}")
             continue
-        rows = frame[mask]
-        files += _write(rows, out / name)
-        classes = {key: int(one.sum()) for key, one in class_masks(rows).items()}
-        told.append(
-            f"{name}: {plural(len(rows), 'clip')} of {len(frame)} ({classes['reals']} real, {classes['fakes']} fake)"
-        )
+        files += _write(frame[found.mask], out / name)
+        told.append(f"{name}: {found.note}")
     return Subsets(tuple(files), tuple(told))
+
+
+def _or_reason(frame: pd.DataFrame, cues: Sequence[str], categorical: Sequence[str], seed: int) -> Matched | str:
+    try:
+        return matched(frame, cues, categorical, seed)
+    except RepairError as error:
+        return str(error).removeprefix("match: ")
 
 
 def _write(rows: pd.DataFrame, stem: Path) -> list[Path]:

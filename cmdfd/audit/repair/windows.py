@@ -1,9 +1,9 @@
 """How wide a common crop must be, and where each clip's window lies.
 
-Width of the cut: the longest flagged silence (or stillness) at that end, of whichever class has the longer one, plus one
-frame of AAC at 16 kHz (64 ms), over which a codec smears an edge. Clips that are silent nearly throughout do not count.
-The cut, with its random part, takes at most half of the shortest usual clip; where more were needed, it is said how
-many clips keep some silence. Clips that would be too short are counted before anything is done.
+Width of the cut: the longest flagged silence (or stillness) at that end, of whichever class has the longer one, plus
+one frame of AAC at 16 kHz (64 ms), over which a codec smears an edge. Clips that are silent nearly throughout do not
+count. The cut, with its random part, takes at most half of the shortest usual clip; where more were needed, it is said
+how many clips keep some silence. Clips that would be too short are counted before anything is done.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ _LANGUAGE = "language and recording place often come with the class (catalogue o
 SET_CUES: tuple[Cue, ...] = (
     Cue(
         "meta.path",
-        "the words in path and name",
+        "the path or name",
         TOKENS,
         "leak",
         "words of path, file name and id, split at signs and digits; long numbers and drawn ids left out",

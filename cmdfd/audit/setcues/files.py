@@ -35,7 +35,7 @@ def file_checks(rows: Rows, target: Target) -> list[Check]:
     paths = rows.text("path")
     if not (paths != "").any():
         return []
-    found = [_empty(rows, paths), _unlisted(target, paths)]
+    found = [_empty(rows, paths), _unlisted(target, paths, rows.text("mask_path"))]
     return [one for one in found if one is not None]
 
 
@@ -60,10 +60,10 @@ def _is_empty(path: str) -> bool:
         return False
 
 
-def _unlisted(target: Target, paths: NDArray[np.object_]) -> Check | None:
+def _unlisted(target: Target, paths: NDArray[np.object_], masks: NDArray[np.object_]) -> Check | None:
     if target.root is None or target.kind == "video folder":
         return None
-    known = {os.path.normpath(path) for path in paths if path}
+    known = {os.path.normpath(path) for path in (*paths, *masks) if path}
     extra: list[str] = []
     seen = 0
     for folder, folders, names in os.walk(target.root):

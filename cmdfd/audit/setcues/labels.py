@@ -195,8 +195,11 @@ def _segments(rows: Rows) -> list[Check | None]:
         found[parts.rows[chosen]] = True
         return found
 
+    # a genuine stream that was put to a foreign one is forged as a pair: its stretch is right
+    paired = (rows.flag("sync_mismatch") == 1) | (rows.flag("identity_mismatch") == 1)
     untouched = parts.audio & (rows.flag("audio_label")[parts.rows] == 0)
     untouched |= parts.video & (rows.flag("video_label")[parts.rows] == 0)
+    untouched &= ~paired[parts.rows]
     stream = rows_with(untouched) & (labels != 0)  # a real with segments is told as such
     with np.errstate(invalid="ignore"):
         beyond = rows_with(parts.ends > rows.number("seconds")[parts.rows] + TOLERANCE)

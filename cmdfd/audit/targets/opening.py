@@ -33,6 +33,7 @@ def open_target(paths: Sequence[Path], options: TargetOptions = _GUESS) -> Targe
     """
     from cmdfd.audit.targets.builtset import is_built_set, open_built_set
     from cmdfd.audit.targets.folders import open_folder, open_pair
+    from cmdfd.audit.targets.repaired import is_repaired_list, open_repaired_list
 
     if not paths:
         raise CmdfdError(f"nothing to audit: {_WAYS}")
@@ -47,6 +48,8 @@ def open_target(paths: Sequence[Path], options: TargetOptions = _GUESS) -> Targe
             "folders and tables cannot be mixed; where a table lists files of a folder, name the table and say "
             "--media-root FOLDER"
         )
+    if len(folders) == 1 and is_repaired_list(given[0]):
+        return open_repaired_list(given[0])
     if len(folders) == 1:
         return open_built_set(given[0], options) if is_built_set(given[0]) else open_folder(given[0], options)
     if len(folders) > 2:

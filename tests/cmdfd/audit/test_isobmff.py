@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmdfd.audit.isobmff import read_boxes
+from cmdfd.media.orient import orientation_of
 
 
 def box(kind: str, *content: bytes) -> bytes:
@@ -56,6 +58,41 @@ def test_large_and_open_ended_sizes(tmp_path: Path) -> None:
     assert read(tmp_path, large + rest)[0] == "mdat uuid"
 
 
+def matrix(*values: float) -> bytes:
+    scale = (65536, 65536, 1 << 30)
+    return struct.pack(">9i", *(round(value * scale[k % 3]) for k, value in enumerate(values)))
+
+
+def test_marks_clock_padding_and_user_data(tmp_path: Path) -> None:
+    head = box("mvhd", bytes(12) + struct.pack(">I", 600) + bytes(20) + matrix(1, 0, 0, 0, 1, 0, 0, 0, 1))
+    film = box("moov", head, box("trak", box("udta", box("name", b"x"))), box("udta", box("meta"), box("XMP_", b"y")))
+    path = tmp_path / "x.mp4"
+    path.write_bytes(box("ftyp") + film + box("uuid", bytes(range(16)), b"tail") + box("free", bytes(5)) + bytes(3))
+    found = read_boxes(path)
+    assert (found.timescale, found.padding, found.uuids) == (600, 8 + 5 + 3, (bytes(range(16)).hex(),))
+    assert found.user_data == ("XMP_", "meta", "name")
+    assert b"tail" in found.side and found.matrix is None
+    path.write_bytes(b"")
+    assert read_boxes(path).timescale is None
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_the_display_matrix_is_that_of_track_times_film(tmp_path: Path, wide: bool) -> None:
+    quarter, film_turn = (0, 1, 0, -1, 0, 0, 0, 0, 1), (0, 1, 0, -1, 0, 0, 0, 0, 1)
+    rest = bytes(12 if wide else 0)
+    head = box("mvhd", bytes([wide]) + bytes(35) + rest + matrix(*film_turn))
+    video = box("mdia", box("hdlr", bytes(8) + b"vide" + bytes(12)))
+    track = box("trak", box("tkhd", bytes([wide]) + bytes(39) + rest + matrix(*quarter)), video)
+    sound = box("trak", box("tkhd", bytes(40) + matrix(*(1,) * 9)), box("mdia", box("hdlr", bytes(8) + b"soun")))
+    path = tmp_path / "x.mp4"
+    path.write_bytes(box("moov", head, sound, track))
+    found = read_boxes(path).matrix
+    assert found is not None
+    product = np.array(quarter).reshape(3, 3) @ np.array(film_turn).reshape(3, 3)
+    assert np.frombuffer(found, np.int32).reshape(3, 3)[:2, :2].tolist() == (product[:2, :2] * 65536).tolist()
+    assert orientation_of(found).rotation == 180
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -75,7 +112,7 @@ def test_damage_ends_the_list(tmp_path: Path, content: bytes) -> None:
     assert edits == ""
 
 
-KIND = st.sampled_from([b"moov", b"trak", b"edts", b"elst", b"hdlr", b"mdia"])
+KIND = st.sampled_from([b"moov", b"trak", b"edts", b"elst", b"hdlr", b"mdia", b"mvhd", b"tkhd", b"udta", b"uuid"])
 PARTS = st.lists(st.tuples(KIND, st.integers(0, 60), st.binary(max_size=40)), max_size=12)
 
 

@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 
 from cmdfd.audit.cue import Cue
-from cmdfd.audit.measure import CATALOGUE, CONTAINER_CUES, RATE_CUES, measure_file, measure_take
+from cmdfd.audit.measure import (
+    CATALOGUE,
+    CONTAINER_CUES,
+    FULL_CUES,
+    HEADER_CUES,
+    RATE_CUES,
+    SOUND_CUES,
+    measure_file,
+    measure_take,
+)
+from cmdfd.audit.reading import Depth
 from cmdfd.errors import MediaError
 from cmdfd.media.encode import write_clip
 from cmdfd.media.settings import EncoderSettings
@@ -39,13 +49,40 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_every_cue_of_the_catalogue_is_there_and_of_its_type(plain: Path) -> None:
-    found = measure_file(plain)
-    assert set(found) == set(CATALOGUE)
+@pytest.mark.parametrize("depth", ["headers", "sound", "full"])
+def test_every_cue_of_a_depth_is_there_and_of_its_type(plain: Path, depth: Depth) -> None:
+    found = measure_file(plain, depth=depth)
+    assert tuple(found) == {"headers": HEADER_CUES, "sound": SOUND_CUES, "full": FULL_CUES}[depth]
     for name, value in found.items():
-        assert value is not None, name
-        assert isinstance(value, str) == CATALOGUE[name].categorical, name
+        if value is None:  # e.g. no bandwidth over 8 kHz, and no face
+            assert name not in HEADER_CUES and name not in SOUND_CUES, name
+            continue
+        assert isinstance(value, str) == (CATALOGUE[name].categorical or CATALOGUE[name].tokenised), name
         assert isinstance(value, str) or math.isfinite(value), name
+    for family in {name.split(".")[0] for name in found} - {"face"}:
+        values = [value for name, value in found.items() if name.startswith(f"{family}.")]
+        assert sum(value is not None for value in values) > 0.7 * len(values), family
+
+
+def test_the_cues_that_published_figures_hang_on_stay() -> None:
+    """README's figures of `floor:container` and `floor:rate`, and every built set, rest on exactly these."""
+    assert " ".join(CONTAINER_CUES) == (
+        "container.format container.brands container.boxes container.edits container.streams container.video_codec "
+        "container.audio_codec container.pix_fmt container.colour container.sample_rate container.channels "
+        "container.tag_names container.encoder container.signature container.time_bases container.gop "
+        "container.reordered container.priming time.video_duration time.audio_duration time.av_gap time.video_span "
+        "time.audio_span time.start_difference time.n_frames time.n_samples time.fps time.frame_jitter "
+        "time.samples_mod_1024_at_16000 time.samples_mod_1024_at_22050 time.samples_mod_1024_at_44100 "
+        "time.samples_mod_1024_at_48000 time.samples_mod_960_at_48000 geometry.width geometry.height "
+        "geometry.sample_aspect geometry.turn level.rms level.peak level.crest level.lufs level.dc level.clipped "
+        "silence.lead_5e-4 silence.lead_60dbfs silence.lead_40db_speech silence.trail_5e-4 silence.trail_60dbfs "
+        "silence.trail_40db_speech silence.avh_lead silence.avh_trim silence.onset_10ms silence.onset_20ms "
+        "silence.onset_30ms silence.onset_50ms silence.zero_lead silence.zero_trail silence.zero_share "
+        "silence.pause_share"
+    )
+    assert " ".join(RATE_CUES) == (
+        "rate.file_size rate.bytes_per_second rate.video rate.audio rate.key_frame rate.frame rate.frame_spread"
+    )
 
 
 def test_the_catalogue_is_complete_in_words() -> None:
@@ -55,7 +92,8 @@ def test_the_catalogue_is_complete_in_words() -> None:
         assert cue.kind in ("leak", "nuisance", "debatable")
         assert all((cue.title, cue.unit, cue.rule, cue.remedy, cue.source))
         assert not cue.remedy.endswith(".")
-    assert set(RATE_CUES) | set(CONTAINER_CUES) == set(CATALOGUE)
+    assert set(RATE_CUES) | set(CONTAINER_CUES) == set(SOUND_CUES)
+    assert set(HEADER_CUES) | set(SOUND_CUES) < set(FULL_CUES) == set(CATALOGUE)
     assert not set(RATE_CUES) & set(CONTAINER_CUES)
     assert all(CATALOGUE[name].kind == "debatable" for name in RATE_CUES)
 
@@ -120,7 +158,7 @@ def test_quality_moves_rate_cues_and_nothing_else(plain: Path, tmp_path: Path) -
     write_clip(path, picture(), FPS, sound(), SR, replace(SETTINGS, crf=40))
     fine, coarse = measure_file(plain), measure_file(path)
     assert coarse["rate.video"] < 0.7 * fine["rate.video"]  # type: ignore[operator]
-    assert {name for name in CATALOGUE if fine[name] != coarse[name]} <= set(RATE_CUES)
+    assert {name for name in SOUND_CUES if fine[name] != coarse[name]} <= set(RATE_CUES)
 
 
 def test_another_encoder_shows_in_container_cues(tmp_path: Path, plain: Path) -> None:
@@ -226,6 +264,8 @@ def test_real_clips_are_measured(shared_clips: Path) -> None:
     gaps = {}
     for path in paths[:16]:
         found = measure_file(path)
+        headers = measure_file(path, depth="headers")
+        assert {name for name in headers if name in found and headers[name] != found[name]} <= {"geometry.turn"}
         assert all(value is None or isinstance(value, str) or math.isfinite(value) for value in found.values())
         assert found["container.streams"]
         gaps[path.stem] = found["time.av_gap"]

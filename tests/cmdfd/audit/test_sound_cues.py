@@ -239,9 +239,10 @@ def test_time_reversal_swaps_lead_and_trail(seed: int, lead: int, trail: int) ->
     assert more["silence.zero_runs"] == back["silence.zero_runs"] == 300 / len(sound)
 
 
-@pytest.mark.parametrize("rate", [50, 100, 500, 1000, 2999])
+@pytest.mark.parametrize("rate", [50, 100, 500, 1000, 2999, 3200])
 def test_odd_sample_rates_give_finite_values_or_none(rate: int) -> None:
     sound = bursts(20 * rate, 0)
     found = level.measure(sound, rate) | level.measure_more(sound, rate)
     found |= silence.measure(sound, rate) | silence.measure_more(sound, rate)
+    assert (found["level.lufs"] is None) == (rate < level.LOUDNESS_RATE)
     assert all(value is None or math.isfinite(value) for value in found.values())  # type: ignore[arg-type]

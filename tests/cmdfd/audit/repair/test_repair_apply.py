@@ -252,7 +252,7 @@ def test_broken_files_are_rows_and_odd_names_are_names(tmp_path: Path) -> None:
     extra.append(row_of(folder / "real" / "missing.mp4", folder, "real", "missing"))
     extra.append({**row_of(folder / "real" / "p00.mp4", folder, "real", "none"), "path": ""})
     target = Target("odd", "folder pair", pd.concat([target.clips, pd.DataFrame(extra)], ignore_index=True), folder)
-    applied = apply(Repair(steps=[HARMONISE]), target, None, tmp_path / "out", workers=2)
+    applied = apply(Repair(steps=[HARMONISE]), target, None, tmp_path / "out")
     reasons = {fate.id: fate.reason.split(":")[0] for fate in applied.fates if not fate.kept}
     assert reasons == {
         "real-text.mp4": "unsafe_reference",
@@ -286,6 +286,27 @@ def test_out_must_be_empty_and_outside_of_the_source(pairs: Target, tmp_path: Pa
     with pytest.raises(RepairError, match="holds another repair"):
         apply(Repair(steps=[Rename(key="other")]), pairs, None, tmp_path / "one")
     assert sorted(path.name for path in pairs.root.iterdir()) == ["fake", "real"]
+
+
+def test_loudness_is_one_after_coding(tmp_path: Path) -> None:
+    """Louder sources must not come out a little louder: AAC takes another share of their energy."""
+    from dataclasses import replace
+
+    from cmdfd.media.decode import read_audio
+    from cmdfd.media.loudness import integrated_loudness
+
+    rows = []
+    for k, gain in enumerate((0.05, 0.5, 1.0, 4.0)):
+        one = draft(k)
+        path = tmp_path / "set" / f"{k}.mp4"
+        path.parent.mkdir(exist_ok=True)
+        write_draft(path, replace(one, audio=one.audio * np.float32(gain)))
+        rows.append(row_of(path, path.parent, "real", str(k)))
+    target = Target("gains", "video folder", pd.DataFrame(rows), root=tmp_path / "set")
+    apply(Repair(steps=[HARMONISE]), target, None, tmp_path / "out")
+    for path in (tmp_path / "out").rglob("*.mp4"):
+        loudness = integrated_loudness(read_audio(path, sample_rate=16000).samples, 16000)
+        assert loudness == pytest.approx(-23.0, abs=0.12)
 
 
 def test_sizes_shapes_and_sound_become_one(tmp_path: Path) -> None:
