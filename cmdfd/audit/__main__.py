@@ -155,7 +155,7 @@ def _fix(
     applied = apply(repair, found.target, found.table, named.fix, workers=named.workers or 2)
     for sentence in applied.sentences:
         console.print(sentence, highlight=False, markup=False)
-    again = audit(open_target([applied.folder]), replace(options, sample=None), say)
+    again = audit(applied.target or open_target([applied.folder]), replace(options, sample=None), say)
     words = ["python", "-m", "cmdfd.audit", str(named.fix)]
     page = _write(again, named.output_path, words)
     print_terminal(again.report, console, typed=words, page=page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -42,9 +42,10 @@ class _Family:
     cues: tuple[Cue, ...]
     measure: Callable[..., dict[str, CueValue]]
     of: _From
+    names: frozenset[str] = field(init=False)
 
-    def wanted(self, names: Collection[str] | None) -> bool:
-        return names is None or any(cue.name in names for cue in self.cues)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", frozenset(cue.name for cue in self.cues))
 
 
 #: Families whose cues the build and the floors rest on: published figures hang on this list.
@@ -151,7 +152,7 @@ def measure_facts(facts: FileFacts, names: Collection[str]) -> dict[str, CueValu
     wanted = frozenset(names)
     sound = facts.audio.decoded if facts.audio else None
     for family in (*_CHEAP, *_FURTHER):
-        if not family.wanted(wanted):
+        if family.names.isdisjoint(wanted):
             continue
         if family.of == "facts":
             values = family.measure(facts)
@@ -159,7 +160,10 @@ def measure_facts(facts: FileFacts, names: Collection[str]) -> dict[str, CueValu
             values = family.measure(sound.samples, sound.sample_rate) if sound is not None else {}
         else:
             values = family.measure(facts.pictures, facts.video) if facts.pictures is not None else {}
-        found.update((name, value) for name, value in values.items() if name in wanted)
+        if family.names <= wanted:
+            found |= values
+        else:
+            found.update((name, value) for name, value in values.items() if name in wanted)
     return found
 
 

@@ -15,6 +15,7 @@ import cmdfd
 from cmdfd.audit.measure import CATALOGUE, cues_of_depth, depth_of_cue, measure_face, measure_facts
 from cmdfd.audit.reading import Depth, read_facts
 from cmdfd.audit.registry import ClipMedia, NamedPlugin, load_plugins, plain
+from cmdfd.audit.setcues.prints import PRINT_COLUMNS, fingerprint
 from cmdfd.errors import MEDIA_CODES, CmdfdError, MediaError, nearest
 from cmdfd.work import OK, TRANSIENT, WorkItem, WorkPlan, open_executor
 
@@ -62,7 +63,8 @@ class Measured:
 
     Args:
         table: One row a clip in the order of the input (index 0, 1, ...), one column a cue: float64 with NaN, or text
-            with None.
+            with None. Where the sound was decoded, the columns of `cmdfd.audit.setcues.PRINT_COLUMNS` stand beside
+            the cues: prints by which copies are found.
         failures: Clips that could not be read, in the order of the input; their cues are all missing.
         notes: What else went wrong, e.g. with a plug-in.
         cues: Records of the table's columns, those of plug-ins too.
@@ -132,9 +134,8 @@ def measure_all(
         if path is not None
     ]
     records = CATALOGUE | {cue.name: cue for one in loaded for cue in one.plugin.cues}
-    table = _Table(
-        len(paths), job.names, frozenset(n for n, cue in records.items() if cue.categorical or cue.tokenised)
-    )
+    words = (name for name, cue in records.items() if cue.categorical or cue.tokenised)
+    table = _Table(len(paths), job.names, frozenset((*words, *PRINT_COLUMNS)))
     report = progress or (lambda _: None)
     report(len(paths) - len(clips))
     with ExitStack() as stack:
@@ -147,7 +148,7 @@ def measure_all(
         again = list(table.take(executor.run(_plan(job, pieces, "batch"), folder / "batches"), pieces, report))
         singles = [[clip] for clip in sorted(again)]
         table.take_singles(executor.run(_plan(job, singles, "single"), folder / "singles"), singles, report)
-    columns = {name: records[name] for name in job.names}
+    columns = {name: records[name] for name in job.names if name not in PRINT_COLUMNS}
     return Measured(table.frame(), table.sorted_failures(), (*notes, *table.notes()), columns)
 
 
@@ -169,6 +170,8 @@ def _job(depth: Depth, cues: Collection[str] | None, plugins: Sequence[NamedPlug
     notes = [f"{name} was not measured: it needs more than {depth}" for name in left_out]
     needed: Depth = max((least[name] for name in names), key=_DEPTHS.index, default="headers")
     asked = tuple(one.name for one in plugins if any(name in names for name in one.names()))
+    if cues is None and depth != "headers":
+        names = (*names, *PRINT_COLUMNS)
     return _Job(needed if cues is not None else depth, names, asked), notes
 
 
@@ -230,6 +233,8 @@ def _measure_clip(payload: Mapping[str, Any], clip: list[Any]) -> tuple[list[Cue
     facts = read_facts(Path(file), depth=payload["depth"])
     own = [name for name in payload["names"] if name in CATALOGUE]
     found: dict[str, CueValue] = measure_facts(facts, own)
+    if PRINT_COLUMNS[0] in names:
+        found |= fingerprint(facts.pictures, facts.audio.decoded if facts.audio else None)
     notes: list[list[str]] = []
     if track is not None and any(name.startswith("face.") for name in own):
         try:

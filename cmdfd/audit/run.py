@@ -142,9 +142,7 @@ def _measured(target: Target, options: AuditOptions, say: Say) -> _Measured:
     cues: dict[str, Cue] = {}
     notes: list[str] = []
     if target.has_media:
-        from cmdfd.audit.measure import CATALOGUE
         from cmdfd.audit.measuring import measure_all
-        from cmdfd.audit.registry import load_plugins
 
         paths = [Path(text) if text else None for text in clips["path"].fillna("")]
         tracks = clips["tracks_path"].tolist() if "tracks_path" in clips.columns else None
@@ -163,11 +161,11 @@ def _measured(target: Target, options: AuditOptions, say: Say) -> _Measured:
         parts = [clips[[name for name in clips.columns if name not in measured.columns]], measured]
         unread = [(one.file, f"{one.code}: {one.reason}") for one in found.failures]
         notes = list(found.notes)
-        cues = {cue.name: cue for one in load_plugins(options.plugins, CATALOGUE) for cue in one.plugin.cues}
+        cues = dict(found.cues)
     whole = set_cues(replace(target, clips=clips)).reset_index(drop=True)
     taken = {name for part in parts for name in part.columns}
     parts.append(whole[[name for name in whole.columns if name not in taken]])
-    return _Measured(pd.concat(parts, axis=1), cues, tuple(unread), tuple(notes))
+    return _Measured(pd.concat(parts, axis=1).copy(), cues, tuple(unread), tuple(notes))
 
 
 def _steps(total: int, say: Say) -> Callable[[int], None]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from cmdfd.audit.cue import Cue, CueKind, CueValue
 
@@ -94,14 +95,13 @@ def _video(facts: FileFacts) -> dict[str, CueValue]:
     video = facts.video
     if video is None:
         return {}
-    keys = [k for k, key in enumerate(video.packets.keys) if key]
-    ends = [*keys, len(video.packets.keys)]
+    keys = np.flatnonzero(video.packets.keys)
     times = video.packets.times
     return {
         "container.video_codec": f"{video.codec}/{video.profile}",
         "container.pix_fmt": video.pix_fmt,
         "container.colour": video.colour,
         "container.signature": video.signature or "none",
-        "container.gop": float(max(b - a for a, b in itertools.pairwise(ends))) if keys else None,
+        "container.gop": float(np.diff(keys, append=len(video.packets.keys)).max()) if len(keys) else None,
         "container.reordered": "yes" if bool((times[1:] < times[:-1]).any()) else "no",
     }

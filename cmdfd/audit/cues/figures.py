@@ -57,7 +57,7 @@ def in_detail(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return chosen
 
 
-def median(values: NDArray[np.floating]) -> float:
+def median(values: NDArray[np.number]) -> float:
     """The value of `numpy.median` for one short axis, NaN for none, at a fraction of its cost.
 
     Args:

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 #: Cues that are set against each other, the worst ones first.
 MAX_CUES = 8
-#: Strata of the other cue, at most.
-MAX_STRATA = 10
+#: Strata of the other cue: one for so many clips of the smaller class, between two and ten.
+CLIPS_PER_STRATUM, MIN_STRATA, MAX_STRATA = 12, 2, 10
 #: Clips of either class that a stratum needs to count: one real beside ten fakes at a border says nothing.
-MIN_CLASS = 5
+MIN_CLASS = 3
 #: Ranks are taken where they tell as much as trees, or this much less: trees on little data are noisy.
 SAME = 0.02
 #: Draws behind each interval; there are up to 56 pairs.
@@ -73,7 +73,8 @@ def conditionals(
     for name in features.cues[:MAX_CUES]:
         part = features.of(name)
         views[name] = _look(part, grown(part, y, index, seed=seed, folds=folds), y)
-    levels = {name: strata_of(one.scores, one.open) for name, one in views.items()}
+    count = int(np.clip(min(y.sum(), (~y).sum()) // CLIPS_PER_STRATUM, MIN_STRATA, MAX_STRATA))
+    levels = {name: strata_of(one.scores, one.open, count) for name, one in views.items()}
     return tuple(
         _given(cue, given, views, levels[given], folds, y, index, seed)
         for cue in views

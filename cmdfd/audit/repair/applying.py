@@ -13,7 +13,7 @@ OUT/.repair/                             records of what is done, so that a seco
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,7 @@ class Applied:
         n_reused: Clips that an earlier run had written already.
         needs_media: Steps that were not done, since a list has no media.
         sentences: The same for people.
+        target: The repaired list, to be audited again; None for a set with media, which `folder` opens.
     """
 
     folder: Path
@@ -76,7 +77,8 @@ class Applied:
     n_dropped: int
     n_reused: int = 0
     needs_media: tuple[str, ...] = ()
-    sentences: tuple[str, ...] = field(default=())
+    sentences: tuple[str, ...] = ()
+    target: Target | None = None
 
 
 def apply(
@@ -110,7 +112,7 @@ def apply(
     _check_place(out, target, frame)
     _claim(out, repair)
     if not target.has_media:
-        return _apply_to_list(repair, frame, out)
+        return _apply_to_list(repair, target, frame, out)
     built = _built_clips(target)
     with open_executor("serial" if workers <= 1 else "local", workers) as executor:
         prints = _fingerprints(repair, frame, out, executor)
@@ -154,15 +156,15 @@ def _claim(out: Path, repair: Repair) -> None:
     write_atomic(recipe, text.encode())
 
 
-def _apply_to_list(repair: Repair, frame: pd.DataFrame, out: Path) -> Applied:
+def _apply_to_list(repair: Repair, target: Target, frame: pd.DataFrame, out: Path) -> Applied:
     found = fates(repair, frame, media=False)
-    write_list(out, frame, found)
+    again = write_list(out, target, found)
     needing = tuple(name for name in repair.names if name in NEEDS_MEDIA)
     told = _told(found)
     if needing:
         told.append(f"not done: {listing(needing)} needs the media, which a list does not have")
     kept = sum(fate.kept for fate in found)
-    return Applied(out, tuple(found), kept, len(found) - kept, needs_media=needing, sentences=tuple(told))
+    return Applied(out, tuple(found), kept, len(found) - kept, needs_media=needing, sentences=tuple(told), target=again)
 
 
 def _told(found: Sequence[Fate]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.audit.repair.measured import missing
@@ -14,29 +15,35 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import pandas as pd
-
     from cmdfd.audit.repair.fates import Fate
+    from cmdfd.audit.targets.target import Target
 
 LIST_STEM = "clips"
 
 
-def write_list(out: Path, frame: pd.DataFrame, found: Sequence[Fate]) -> None:
+def write_list(out: Path, target: Target, found: Sequence[Fate]) -> Target:
     """Write `clips.csv` and `clips.parquet` with the kept rows in their order, then `repair.parquet`.
+
+    The columns are those that the audit read from the list: facts under their names, and the cues that it states.
 
     Args:
         out: Folder.
-        frame: Rows of the list with their facts and stated cues.
-        found: Their fates; `split` takes the new split.
+        target: The list.
+        found: The fates of its rows; `split` takes the new split.
+
+    Returns:
+        The repaired list as a target, to be audited again as it is.
     """
     kept = [fate for fate in found if fate.kept]
-    rows = frame.iloc[[fate.row for fate in kept]].reset_index(drop=True).drop(columns=["path"], errors="ignore")
+    clips = target.clips.reset_index(drop=True).iloc[[fate.row for fate in kept]].reset_index(drop=True)
     if any(fate.split for fate in kept):
-        rows["split"] = [fate.split for fate in kept]
+        clips["split"] = [fate.split for fate in kept]
+    rows = clips.drop(columns=["path"], errors="ignore")
     columns = {str(name): [_cell(value) for value in rows[name]] for name in rows.columns}
     _write_csv(out / f"{LIST_STEM}.csv", columns)
     _write_parquet(out / f"{LIST_STEM}.parquet", columns)
     write_fates(out, found, {})
+    return replace(target, name=f"{target.name} (repaired)", clips=clips)
 
 
 def _cell(value: Any) -> Any:

@@ -13,6 +13,7 @@ from media_files import written
 from cmdfd.audit.measure import CATALOGUE, FULL_CUES, HEADER_CUES, depth_of_cue, measure_file
 from cmdfd.audit.measuring import Measured, measure_all
 from cmdfd.audit.registry import load_plugins
+from cmdfd.audit.setcues.prints import PRINT_COLUMNS
 from cmdfd.errors import MEDIA_CODES, CmdfdError
 from cmdfd.faces.tracks import FaceTrack, save_track
 from cmdfd.registry import RegistryError
@@ -104,7 +105,7 @@ def test_workers_and_one_process_give_what_a_single_call_gives(folder: Path) -> 
     found = measure_all(files, "full", workers=2, progress=seen.append)
     same(found.table, measure_all(files, "full", workers=0).table)
     assert sum(seen) == len(files)
-    assert list(found.table.columns) == list(FULL_CUES) and set(found.cues) == set(FULL_CUES)
+    assert list(found.table.columns) == [*FULL_CUES, *PRINT_COLUMNS] and set(found.cues) == set(FULL_CUES)
     assert [(one.index, one.code) for one in found.failures] == [(3, "not_media"), (4, "missing")]
     assert found.table.iloc[[1, 3, 4]].isna().all(axis=None)
     for index in (0, 2):
@@ -154,7 +155,7 @@ def test_wanted_cues_decide_how_far_files_are_read(folder: Path, monkeypatch: py
 
 
 def test_nothing_to_measure(folder: Path) -> None:
-    assert measure_all([], workers=0).table.shape == (0, len(FULL_CUES))
+    assert measure_all([], workers=0).table.shape == (0, len(FULL_CUES) + len(PRINT_COLUMNS))
     assert measure_all([None, None], "headers", workers=0).table.isna().all(axis=None)
 
 

@@ -308,6 +308,8 @@ def test_a_list_is_repaired_as_far_as_a_list_can_be(tmp_path: Path, monkeypatch:
     assert applied.needs_media == ("crop", "harmonise", "rename")
     assert "not done: crop, harmonise and rename needs the media, which a list does not have" in applied.sentences
     assert calls[0]["cues"] == ["audio.cutoff"] and calls[0]["seed"] == 5
+    assert applied.target is not None and applied.target.kind == "list"
+    assert len(applied.target.clips) == applied.n_kept
     csv, parquet = pd.read_csv(tmp_path / "out" / "clips.csv"), pd.read_parquet(tmp_path / "out" / "clips.parquet")
     assert list(csv["id"]) == list(parquet["id"])
     gone = {"again", "4-1", "other", "0-0", "0-1"}  # a copy, a contradiction (twice), the stand-in's component
@@ -356,7 +358,7 @@ def test_the_subset_search_itself_matches_a_cue_or_says_why_not() -> None:
 
     kept = rows[[fate.kept for fate in fates(repair, rows)]]
     means = kept.groupby("label")["demog.age"].mean()
-    assert 60 <= len(kept) < len(rows) and abs(means[1] - means[0]) < 2.5
+    assert 60 <= len(kept) < len(rows) and abs(means[1] - means[0]) < 4  # of 6
     rows["demog.age"] = 30.0 + 20 * rows["label"]  # wholly parted
     repair = plan(finding("demog.age", fix="match"), rows=rows)
     assert repair.steps == [] and any(
