@@ -98,7 +98,10 @@ class OutOfFold:
         return None if self.refused else stratified_auc(labels, self.scores, self.fold)
 
     def interval(self, labels: ArrayLike, components: ArrayLike, n_draws: int = 500, seed: int = 0) -> Interval | None:
-        """Its interval over resampled components; the trees stay as they are. None where it was refused.
+        """Its interval over resampled components. None where it was refused.
+
+        The trees stay as they are, so that it is too narrow where a cue tells nothing: it holds .5 in 84 to 89 % of
+        sets of 24 components at a nominal 95 %. No test is made of it.
 
         Args:
             labels: [n], 1 = fake.

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from cmdfd.audit.cue import CueValue
 
 #: Pixels that are looked at in detail, over all pictures of a clip: ten pictures of 224 x 224.
-DETAIL_PIXELS = 1 << 19
+DETAIL_PIXELS = 1 << 18
 #: Pictures that are looked at in detail at least, however large they are.
 DETAIL_PICTURES = 2
 #: That choice in words, for the rules of the cues.
-DETAIL_RULE = "over as many evenly spaced pictures as hold 2^19 pixels, two at least"
+DETAIL_RULE = "over as many evenly spaced pictures as hold 2^18 pixels, two at least"
 #: Digits that are kept: two clips that were treated alike must give one number, whatever the order of a sum.
 _DIGITS = 6
 

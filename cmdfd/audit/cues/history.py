@@ -23,7 +23,7 @@ _MIN_LINES = 3
 #: Level difference below which a step counts as none, so that constant pictures have no blocks.
 _STEP = 0.02
 #: Samples of one spectrum, and of all together.
-SEGMENT, _SPECTRUM_SAMPLES = 256, 1 << 17
+SEGMENT, _SPECTRUM_SAMPLES = 256, 1 << 16
 #: Power per sample of rounding to whole levels, and 6 dB above it.
 ROUNDING = 1 / 12
 ABOVE_ROUNDING = 4 * ROUNDING

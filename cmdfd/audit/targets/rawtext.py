@@ -102,7 +102,16 @@ def _cells(lines: list[str], sign: str) -> list[list[str]]:
 
 
 def _sign(lines: list[str]) -> str:
-    """What parts the columns: the sign that gives most lines one and the same number of cells, more than one."""
+    """What parts the columns: the sign that gives most lines one and the same number of cells, more than one.
+
+    A sign that parts the first line likewise goes before one that does not: decimal commas stand in every line but
+    the one of the names.
+    """
+    for sign in _SIGNS:
+        counts = [len(row) for row in _cells(lines, sign) if row]
+        width, n = Counter(counts).most_common(1)[0]
+        if width > 1 and counts[0] == width and n / len(lines) >= 0.95:
+            return sign
     best, rank = ",", (0.0, 0)
     for sign in (*_SIGNS, " "):
         counts = Counter(len(row) for row in _cells(lines, sign) if row)
@@ -118,9 +127,11 @@ def _header(rows: list[list[str]], width: int) -> list[str] | None:
     named = [cell for cell in first if cell]
     counted = first == [str(k) for k in range(len(first))] or first == ["", *map(str, range(len(first) - 1))]
     if not counted:
-        if len(set(named)) < len(named) - len(named) // 4 or len(first) - len(named) > max(1, width // 2):
+        known = sum(map(known_name, set(named))) > 1  # then "frames/s" is no path, and a name may stand there twice
+        twice = len(set(named)) < len(named) - len(named) // 4 and not known
+        if twice or len(first) - len(named) > max(1, width // 2):
             return None
-        if any(_NUMBER.fullmatch(cell) or _PLACE.search(cell) for cell in named):
+        if any(_NUMBER.fullmatch(cell) or (_PLACE.search(cell) and not known) for cell in named):
             return None
         below = [{row[k].strip() for row in rows[1:] if k < len(row)} for k in range(len(first))]
         if any(cell and cell in seen for cell, seen in zip(first, below, strict=True)):

@@ -50,7 +50,7 @@ def planted(zoo: Zoo, clean: pd.DataFrame, canary: Canary) -> pd.DataFrame:
     return table
 
 
-def tested(table: pd.DataFrame) -> Analysis:
+def analysed(table: pd.DataFrame) -> Analysis:
     cues = known_cues()
     return analyse(table, lambda name: cues.get(name) or unknown_cue(name), SETTINGS)
 
@@ -62,7 +62,7 @@ def target_of(rows: pd.DataFrame, root: Path) -> Target:
 
 @pytest.mark.slow
 def test_the_clean_set_raises_no_flag(clean: pd.DataFrame) -> None:
-    found = tested(clean)
+    found = analysed(clean)
     assert [one.cue for one in found.findings if one.shown] == []
     assert found.comparisons[0].testable
 
@@ -70,7 +70,7 @@ def test_the_clean_set_raises_no_flag(clean: pd.DataFrame) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("canary", CANARIES, ids=[one.name for one in CANARIES])
 def test_a_canary_is_on_top(zoo: Zoo, clean: pd.DataFrame, canary: Canary) -> None:
-    found = tested(planted(zoo, clean, canary))
+    found = analysed(planted(zoo, clean, canary))
     flagged = [one for one in found.findings if one.shown and one.analysis == "all"]
     assert flagged, "nothing was flagged"
     top = flagged[0]
