@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from dataclasses import replace
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from cmdfd.audit.records import AuditReport
     from cmdfd.audit.run import Audited, AuditOptions
 
 
@@ -81,7 +83,7 @@ def _audit(named: argparse.Namespace, typed: Sequence[str]) -> int:
     console = _console()
     print_terminal(found.report, console, typed=words, page=page)
     if before is not None:
-        _print_moves(before, found, console)
+        _print_moves(before, found, console, page.parent)
     if named.subsets:
         _subsets(found, page.parent, named.seed, console)
     if named.fix:
@@ -114,14 +116,18 @@ def _write(found: Audited, folder: Path, words: Sequence[str]) -> Path:
     return out / "audit.html"
 
 
-def _print_moves(before: object, found: Audited, console: Console) -> None:
+def _print_moves(before: AuditReport, found: Audited, console: Console, folder: Path) -> None:
+    """Tell what became of the flagged cues, and keep it as JSON beside the audit."""
     from cmdfd.audit.repair import compare
+    from cmdfd.cache import write_atomic
 
-    moves = compare(before, found.report)  # type: ignore[arg-type]
+    moves = compare(before, found.report)
+    text = json.dumps(moves.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomic(folder / "moves.json", text.encode())
     console.print()
     console.print("Against the earlier audit:", highlight=False)
     for sentence in moves.sentences():
-        console.print(f"  {sentence}", highlight=False, markup=False)
+        console.print(f"- {sentence}", highlight=False, markup=False)
 
 
 def _subsets(found: Audited, out: Path, seed: int, console: Console) -> None:
@@ -159,7 +165,7 @@ def _fix(
     words = ["python", "-m", "cmdfd.audit", str(named.fix)]
     page = _write(again, named.output_path, words)
     print_terminal(again.report, console, typed=words, page=page)
-    _print_moves(found.report, again, console)
+    _print_moves(found.report, again, console, page.parent)
     return again
 
 

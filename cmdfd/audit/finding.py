@@ -151,6 +151,7 @@ class Finding:
         p = 1.0 if self.p is None else self.p
         family = self.cue.split(".", 1)[0]
         place = FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)
+        place += len(FAMILIES) * (self.cue in CONSEQUENCES)
         return (
             not self.shown,
             self.cue_kind == "debatable",
@@ -201,5 +202,11 @@ class Finding:
 FAMILIES = (
     "container", "time", "silence", "level", "geometry", "audio", "picture", "history", "freeze", "face", "meta",
 )  # fmt: skip
+#: Cues that can hardly change but with another one, which is then the cause: time bases follow rates, the set of tag
+#: names a tag, the pixel format of FFmpeg the colour range, levels the loudness.
+CONSEQUENCES = frozenset((
+    "container.time_bases", "container.tag_names", "container.pix_fmt", "container.reordered", "time.video_span",
+    "time.audio_span", "level.rms", "level.peak", "meta.declared_gap",
+))  # fmt: skip
 #: A rule is told in the sentence where it calls this much more of the fakes than of the reals fake.
 RULE_GAIN = 0.1

@@ -21,7 +21,8 @@ _SAMPLE_BYTES = 1 << 18
 _SAMPLE_LINES = 500
 _SIGNS = (",", "\t", ";", "|")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_PLACE = re.compile(r"[/\\]|\.(mp4|avi|mov|mkv|webm|wav|flac|mp3|m4a|ogg|png|jpe?g|npy|pt)$", re.IGNORECASE)
+_MEDIA = re.compile(r"\.(mp4|avi|mov|mkv|webm|wav|flac|mp3|m4a|ogg|png|jpe?g|npy|pt)$", re.IGNORECASE)
+_PLACE = re.compile(rf"[/\\]|{_MEDIA.pattern}", re.IGNORECASE)
 _KNOWN = "known are CSV, TSV, JSON, JSON lines and Parquet"
 #: Name of a column that the file does not name; its number follows.
 NAMELESS = "column"
@@ -131,7 +132,8 @@ def _header(rows: list[list[str]], width: int) -> list[str] | None:
         twice = len(set(named)) < len(named) - len(named) // 4 and not known
         if twice or len(first) - len(named) > max(1, width // 2):
             return None
-        if any(_NUMBER.fullmatch(cell) or (_PLACE.search(cell) and not known) for cell in named):
+        place = _MEDIA if known else _PLACE
+        if any(_NUMBER.fullmatch(cell) or place.search(cell) for cell in named):
             return None
         below = [{row[k].strip() for row in rows[1:] if k < len(row)} for k in range(len(first))]
         if any(cell and cell in seen for cell, seen in zip(first, below, strict=True)):

@@ -268,6 +268,22 @@ def test_one_table_in_every_form(tmp_path: Path) -> None:
         assert cues(target) == {"geometry.width", "column.loudness", "column.city", "demog.gender"}, name
 
 
+def test_decimal_commas_do_not_part_columns(tmp_path: Path) -> None:
+    rows = (f"v/{k}.mp4;{('real', 'fake')[k % 2]};{k},{k % 7}5;-{k % 3},25" for k in range(24))
+    target = open_target([write(tmp_path / "a.csv", "file;label;gain;tilt", *rows)])
+    assert counts(target) == (12, 12)
+    assert target.clips["column.tilt"].nunique() == 3
+
+
+@pytest.mark.parametrize("odd", ["frames/s", "<b>x</b>", "label,x,x"])
+def test_names_of_columns_with_slashes_or_twice_are_names(tmp_path: Path, odd: str) -> None:
+    cells = odd.count(",") + 1
+    rows = (f"p{k // 2},{('real', 'fake')[k % 2]},{','.join([str(k % 5)] * cells)}" for k in range(24))
+    target = open_target([write(tmp_path / "a.csv", f"speaker,label,{odd}", *rows)])
+    assert counts(target) == (12, 12)
+    assert target.clips["component"].nunique() == 12
+
+
 def test_latin_1_and_names_with_line_breaks(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes('path,label\n"Zoë\n../x.mp4",real\nBjörn.mp4,fake\n'.encode("latin-1"))
     target = open_target([tmp_path / "a.csv"])
