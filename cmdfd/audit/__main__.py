@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cmdfd.audit.command import by_of, check, parser, repeat_words
 from cmdfd.errors import CmdfdError
+from cmdfd.report.text import clean
 
 if TYPE_CHECKING:
     import argparse
@@ -127,7 +128,7 @@ def _print_moves(before: AuditReport, found: Audited, console: Console, folder: 
     console.print()
     console.print("Against the earlier audit:", highlight=False)
     for sentence in moves.sentences():
-        console.print(f"- {sentence}", highlight=False, markup=False)
+        console.print(f"- {clean(sentence)}", highlight=False, markup=False)
 
 
 def _subsets(found: Audited, out: Path, seed: int, console: Console) -> None:
@@ -202,7 +203,7 @@ def _teller() -> Callable[[str], None]:
 
     def say(text: str) -> None:
         passed = int(time.monotonic() - began)
-        sys.stderr.write(f"[{passed // 60}:{passed % 60:02d}] {text}\n")
+        sys.stderr.write(f"[{passed // 60}:{passed % 60:02d}] {clean(text)}\n")
 
     return say
 

@@ -102,6 +102,8 @@ def check(named: argparse.Namespace) -> None:
         raise CmdfdError("name what to audit: a set, a folder, two folders or lists (--help shows examples)")
     if named.draws < 1:
         raise CmdfdError(f"--draws must be at least 1, got {named.draws}")
+    if named.seed < 0:
+        raise CmdfdError(f"--seed must be at least 0, got {named.seed}")
     if named.sample is not None and named.sample < 2:
         raise CmdfdError(f"--sample must be at least 2, got {named.sample}")
     if named.workers is not None and named.workers < 1:
@@ -110,6 +112,24 @@ def check(named: argparse.Namespace) -> None:
         raise CmdfdError("--remedies and --recipe say how to repair; name the folder of the repaired set by --fix OUT")
     if named.remedies and named.recipe:
         raise CmdfdError("--remedies and --recipe exclude each other: the recipe holds its remedies")
+    if named.fix:
+        _check_fix(named)
+
+
+def _check_fix(named: argparse.Namespace) -> None:
+    """Refuse at once what the repair would refuse after the audit, which can take hours."""
+    from cmdfd.audit.repair.recipe import ORDER, REPAIR_FILE, Repair
+
+    for name in named.remedies:
+        if name not in ORDER:
+            raise CmdfdError(f"--remedies: {name!r} is none: known: {', '.join(ORDER)}")
+    if named.recipe:
+        Repair.read(named.recipe)
+    out = named.fix
+    if out.exists() and not out.is_dir():
+        raise CmdfdError(f"--fix: {out} is a file; name a new folder")
+    if out.is_dir() and any(out.iterdir()) and not (out / REPAIR_FILE).is_file():
+        raise CmdfdError(f"--fix: {out} is not empty and holds no repair; choose another folder")
 
 
 def repeat_words(named: argparse.Namespace, typed: Sequence[str]) -> list[str]:

@@ -165,6 +165,8 @@ class Finding:
         """What was found, for people."""
         fakes = "fake" if self.analysis == POOLED else f"fake ({self.analysis})"
         verb = "separates" if self.shown else "was not shown to separate"
+        if not self.shown and self.p is not None and self.p < SHOWN_P:
+            verb = "surely differs, but hardly separates"
         interval = "" if self.low is None or self.high is None else f" [{self.low:.3f}, {self.high:.3f}]"
         p = "not testable" if self.p is None else f"adjusted p = {self.p:.3g}"
         probe = " (trees)" if self.best.name == "tree" else ""

@@ -27,7 +27,8 @@ class Pictures:
         times: [T] seconds at which each picture of the clip is shown.
         thumbs: [T, h, w] uint8, every picture's luma, every s-th pixel of every s-th row, longer side <= 32.
         types: [T] one letter a picture: I, P, B or "?".
-        qp: [T] mean quantiser of each picture, NaN where the decoder does not tell.
+        qp: [T] mean quantiser of every third picture and every I picture; NaN for the others, and where the decoder
+            does not tell.
     """
 
     luma: NDArray[np.uint8]

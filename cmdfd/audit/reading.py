@@ -47,8 +47,8 @@ class _Collector:
     def __init__(self) -> None:
         self._rows: list[tuple[Any, ...]] = []
 
-    def see(self, packet: Any) -> None:
-        self._rows.append(_row(packet))
+    def see(self, p: Any) -> None:
+        self._rows.append((p.stream_index, p.pts, p.duration, p.size, p.is_keyframe, p.is_discard))
 
     def drain(self, packets: Iterator[Any]) -> None:
         """See all packets that are left."""
@@ -67,10 +67,6 @@ class _Collector:
             first,
             n_stored,
         )
-
-
-def _row(p: Any) -> tuple[Any, ...]:
-    return (p.stream_index, p.pts, p.duration, p.size, p.is_keyframe, p.is_discard)
 
 
 class _FirstPicture:

@@ -162,6 +162,11 @@ def _measured(target: Target, options: AuditOptions, say: Say) -> _Measured:
         unread = [(one.file, f"{one.code}: {one.reason}") for one in found.failures]
         notes = list(found.notes)
         cues = dict(found.cues)
+    elif options.plugins:
+        from cmdfd.audit.registry import load_plugins
+
+        load_plugins(options.plugins)  # a name that is wrong is told with and without media
+        notes.append(f"{', '.join(options.plugins)}: not measured, since own cues need the files")
     whole = set_cues(replace(target, clips=clips)).reset_index(drop=True)
     taken = {name for part in parts for name in part.columns}
     parts.append(whole[[name for name in whole.columns if name not in taken]])

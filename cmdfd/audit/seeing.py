@@ -37,6 +37,9 @@ _TYPES = "?IPBPIPB"
 _BLOCK_INTEGERS = 5
 _QP_DATA = Type.VIDEO_ENC_PARAMS
 _side_data_of: Any = SideDataContainer  # whose stub does not know its argument
+#: Quantisers are read of every so many pictures (odd, so that no usual pattern of B pictures falls in step), and of
+#: all I pictures; `AV_PICTURE_TYPE_I`.
+_QP_EVERY, _INTRA = 3, 1
 #: Chroma of grey.
 _NO_COLOUR = (128.0, 128.0)
 #: Whole pictures that are held while the end of the stream is not known.
@@ -134,7 +137,7 @@ class Viewer:
         # a copy each: the view would keep the decoder's whole picture alive
         self._thumbs.append(luma[:: self._stride, :: self._stride].copy())
         self._types.append(frame.pict_type)
-        self._qp.append(mean_qp(frame))
+        self._qp.append(math.nan if index % _QP_EVERY and frame.pict_type != _INTRA else mean_qp(frame))
         if self._sampler.wants(index):
             self._sampler.add(_Held(index, luma.copy(), self._chroma(shown)))
 
@@ -209,8 +212,9 @@ def _rows(plane: Any) -> NDArray[np.uint8]:
 
 def _mean(plane: Any) -> float:
     """Mean over a plane of bytes."""
-    view = _rows(plane)[: plane.height, : plane.width]
-    return int(view.sum(dtype=np.uint32 if view.size < 1 << 24 else np.uint64)) / view.size
+    import cv2
+
+    return cv2.mean(_rows(plane)[: plane.height, : plane.width])[0]
 
 
 def _holds_rgb(frame: Any) -> bool:

@@ -140,7 +140,12 @@ def column_of(cue: str, values: Sequence[CueValue], categorical: bool, unit: str
 
 
 def _missing(value: CueValue) -> bool:
-    return value is None or (not isinstance(value, str) and not np.isfinite(value))
+    if value is None or isinstance(value, str):
+        return value is None
+    try:
+        return not np.isfinite(value)
+    except TypeError:  # pandas.NA and whatever else is no number
+        return True
 
 
 def views_of(column: Column, components: NDArray[np.intp]) -> list[View]:

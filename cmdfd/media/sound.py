@@ -61,12 +61,6 @@ def _samples(frame: AudioFrame) -> NDArray[np.float32]:
     return np.frombuffer(plane, np.float32, frame.samples).copy()
 
 
-def _seconds(frame: AudioFrame) -> float | None:
-    base = frame.time_base
-    # by whole numbers: a fraction would be made and shortened for each frame
-    return None if frame.pts is None or base is None else frame.pts * base.numerator / base.denominator
-
-
 def _mixer(rate: int) -> AudioResampler:
     # Without the cap, float sources are mixed 3 dB louder than integer ones.
     return AudioResampler(format="flt", layout="mono", rate=rate, options={"rematrix_maxval": "1.0"})
@@ -105,13 +99,14 @@ class SoundReader:
             self._add(frame)
 
     def _add(self, frame: AudioFrame) -> None:
-        if not frame.samples:
+        n, rate = frame.samples, frame.sample_rate
+        if not n:
             return
-        stamp = _seconds(frame)
+        stamp = frame.time  # worked out by PyAV: its time base would be made and shortened for each frame
         time = self._expected if stamp is None else stamp
         if self._start is None:
             self._start = self._expected = time
-        key = (frame.format.name, frame.layout.name, frame.sample_rate)
+        key = (frame.format.name, frame.layout.name, rate)
         if abs(time - self._expected) > GAP_SECONDS:
             self._flush()
             self._move_to(time)
@@ -120,8 +115,8 @@ class SoundReader:
         if self._resampler is None:
             self._key = key
             self._resampler = _Straight() if key == ("fltp", "mono", self._rate) else _mixer(self._rate)
-        self._expected += frame.samples / frame.sample_rate
-        self._check_length(self._expected - self._start - MAX_PADDING / frame.sample_rate)
+        self._expected += n / rate
+        self._check_length(self._expected - self._start - MAX_PADDING / rate)
         for block in self._resampler.resample(frame):
             self._append(block)
 
@@ -181,6 +176,15 @@ class SoundReader:
         padding = MAX_PADDING * self._rate / (self._key[2] if self._key else self._rate)
         if declared is not None and 0 < wanted - declared <= padding:
             wanted = declared
-        samples = np.pad(samples, (0, max(0, wanted - len(samples))))[:wanted]
+        if wanted > len(samples):
+            samples = np.pad(samples, (0, wanted - len(samples)))
+        return Audio(_in_range(samples[:wanted]), self._rate, self._start)
+
+
+def _in_range(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The samples in [-1, 1]; what is no number becomes 0."""
+    # most sound is in range, and both ends are NaN where a sample is
+    if samples.size and not (samples.min() >= -1.0 and samples.max() <= 1.0):
         np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
-        return Audio(np.clip(samples, -1.0, 1.0), self._rate, self._start)
+        np.clip(samples, -1.0, 1.0, out=samples)
+    return samples

@@ -6,6 +6,7 @@ The sound is what the decoder gives, mixed to one channel, so relations between 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -271,8 +272,10 @@ def _hum(sound: Sound) -> dict[str, CueValue]:
     if len(slow) < size + (_HUM_FEWEST - 1) * hop:
         return {}
     frames = np.lib.stride_tricks.sliding_window_view(slow, size)[::hop]
-    spectrum = np.abs(np.fft.rfft(frames * hann(size), axis=1)) ** 2
-    steady = np.sort(spectrum, axis=0)[round(0.25 * (len(spectrum) - 1))]
+    parts = np.fft.rfft(frames * hann(size), axis=1)
+    spectrum = np.square(parts.real) + np.square(parts.imag)
+    quarter = round(0.25 * (len(spectrum) - 1))
+    steady = np.partition(spectrum, quarter, axis=0)[quarter]
     nothing = NOTHING * float(spectrum.max())
     if nothing == 0:
         return {}
@@ -282,10 +285,15 @@ def _hum(sound: Sound) -> dict[str, CueValue]:
 
 
 def _line(steady: NDArray[np.float64], hertz: float, width: float, nothing: float) -> float:
-    near = np.abs(np.arange(len(steady)) * width - hertz)
-    line = float(steady[int(np.argmin(near))])
-    beside = median(steady[(near >= 6) & (near <= 14)])
-    return ratio_db(line, beside, nothing)
+    place, beside = _bins_at(len(steady), hertz, width)
+    return ratio_db(float(steady[place]), median(steady[beside]), nothing)
+
+
+@lru_cache(maxsize=64)
+def _bins_at(n: int, hertz: float, width: float) -> tuple[int, NDArray[np.intp]]:
+    """The bin of a line, and those that lie 6 to 14 Hz beside it."""
+    near = np.abs(np.arange(n) * width - hertz)
+    return int(np.argmin(near)), np.flatnonzero((near >= 6) & (near <= 14))
 
 
 def _slowed(samples: NDArray[np.float32], step: int) -> NDArray[np.float32]:

@@ -57,6 +57,22 @@ def in_detail(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return chosen
 
 
+def percentile(values: NDArray[np.floating], share: float) -> float:
+    """The very value of `numpy.percentile`, at a fraction of its cost.
+
+    Args:
+        values: [n] finite numbers, n >= 1.
+        share: Percent, 0 to 100.
+    """
+    place = (len(values) - 1) * (share / 100)
+    below = int(place)
+    above, part = min(below + 1, len(values) - 1), place - below
+    ordered = np.partition(values, (below, above))
+    low, high = ordered[below], ordered[above]
+    step = high - low
+    return float(high - step * (1 - part) if part >= 0.5 else low + step * part)
+
+
 def median(values: NDArray[np.number]) -> float:
     """The value of `numpy.median` for one short axis, NaN for none, at a fraction of its cost.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cmdfd.audit.cue import Cue, CueValue
-from cmdfd.audit.cues.figures import median, ratio, tidied
+from cmdfd.audit.cues.figures import median, percentile, ratio, tidied
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +30,8 @@ REACH = 15
 MOVES = 1.0
 #: Pictures that are searched for turning points and loops: their number squared is compared.
 _LOOKED = 512
+#: Pixels whose squares sum to less than 2^24.
+_EXACT = 256
 #: Pictures that are worked on at a time.
 _CHUNK = 2048
 #: Share of the picture at each side that counts as its border.
@@ -161,33 +163,40 @@ def measure(pictures: Pictures, facts: VideoFacts | None = None) -> dict[str, Cu
 
 
 def _changes(thumbs: NDArray[np.uint8]) -> _Changes:
+    import cv2
+
     n, height, width = thumbs.shape
     edge = np.ones((height, width), bool)
     y, x = max(round(height * BORDER), 1), max(round(width * BORDER), 1)
     edge[y : height - y, x : width - x] = False
-    ring = edge.ravel().astype(np.int32)
+    ring = edge.ravel().astype(np.float32)
     square, absolute, border = (np.zeros(n - 1) for _ in range(3))
-    sums, squares = (np.zeros(height * width, np.int64) for _ in range(2))
+    light = np.zeros(n)
+    sums, squares = (np.zeros(height * width) for _ in range(2))
     for start in range(0, n, _CHUNK):
-        part = thumbs[start : start + _CHUNK + 1].reshape(-1, height * width).astype(np.int32)
-        own = part[:_CHUNK]
-        sums += own.sum(axis=0)
-        squares += np.einsum("tp,tp->p", own, own, dtype=np.int64)
-        change = part[1:] - part[:-1]
+        part = thumbs[start : start + _CHUNK + 1].reshape(-1, height * width)
+        # sums of whole numbers below 2^24 (2^53 in double): exact in any order
+        own = part[:_CHUNK].astype(np.float32)
+        light[start : start + len(own)] = own.sum(axis=1).astype(np.float64) / own.shape[1]
+        sums += cv2.reduce(own, 0, cv2.REDUCE_SUM, dtype=cv2.CV_64F).ravel()
+        squares += cv2.reduce(np.square(own, out=own), 0, cv2.REDUCE_SUM, dtype=cv2.CV_64F).ravel()
+        if len(part) < 2:
+            continue
+        change = cv2.absdiff(part[1:], part[:-1]).astype(np.float32)
         here = slice(start, start + len(change))
-        square[here] = np.einsum("tp,tp->t", change, change, dtype=np.int64) / change.shape[1]
-        np.abs(change, out=change)
-        absolute[here], border[here] = change.mean(axis=1), np.einsum("tp,p->t", change, ring) / ring.sum()
+        absolute[here] = change.sum(axis=1).astype(np.float64) / change.shape[1]
+        border[here] = np.einsum("tp,p->t", change, ring).astype(np.float64) / ring.sum()
+        np.square(change, out=change)
+        square[here] = cv2.reduce(change, 1, cv2.REDUCE_SUM, dtype=cv2.CV_64F).ravel() / change.shape[1]
     variance = (squares - sums / n * sums) / n
-    light = thumbs.reshape(n, -1).mean(axis=1)
     return _Changes(square, absolute, border, light, float(np.mean(variance < STILL**2)))
 
 
 def _frozen(square: NDArray[np.float64], times: NDArray[np.float64]) -> dict[str, CueValue]:
     same = square < SAME
     found: dict[str, CueValue] = {"freeze.exact": float(np.mean(square == 0)), "freeze.same": float(np.mean(same))}
-    few, many = np.percentile(np.sqrt(square), (10, 75))
-    found["freeze.stutter"] = ratio(float(few), float(many))
+    roots = np.sqrt(square)
+    found["freeze.stutter"] = ratio(percentile(roots, 10), percentile(roots, 75))
     places = np.flatnonzero(same)
     if len(places) > 1:
         found["freeze.same_period"] = median(np.diff(places))
@@ -228,10 +237,11 @@ def _steps(changes: _Changes) -> dict[str, CueValue]:
 
 
 def _all_pairs(thumbs: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Mean squared difference of every two pictures [T, T]; whole numbers below 2^53 make the sums exact."""
-    flat = thumbs.reshape(len(thumbs), -1).astype(np.float64)
+    """Mean squared difference of every two pictures [T, T] of at most 16 x 16 pixels."""
+    # 256 squares of at most 255 sum to less than 2^24: all sums are exact in single precision
+    flat: NDArray[Any] = thumbs.reshape(len(thumbs), -1).astype(np.float32 if thumbs[0].size <= _EXACT else np.float64)
     # not the matrix product: its threads wait for each other where many clips are measured at once
-    product = np.einsum("ip,jp->ij", flat, flat)
+    product: NDArray[np.float64] = np.einsum("ip,jp->ij", flat, flat).astype(np.float64)
     power = np.diag(product)
     apart: NDArray[np.float64] = (power[:, None] + power[None, :] - 2 * product) / flat.shape[1]
     return apart
@@ -240,12 +250,12 @@ def _all_pairs(thumbs: NDArray[np.uint8]) -> NDArray[np.float64]:
 def _turning(apart: NDArray[np.float64]) -> float | None:
     """How well the best turning point mirrors time; None where nothing moves enough around any."""
     best: float | None = None
-    steps = np.arange(1, REACH + 1)
+    steps, n, flat = np.arange(1, REACH + 1), len(apart), apart.ravel()
     for doubled in (0, 1):  # a turning point may be one picture or two equal ones
-        middles = np.arange(REACH, len(apart) - REACH - doubled)[:, None]
-        before, after = middles - steps, middles + doubled + steps
-        moved = (apart[middles, before] + apart[middles + doubled, after]).mean(axis=1) / 2
-        mirrored = apart[before, after].mean(axis=1)
+        middles = np.arange(REACH, n - REACH - doubled)[:, None] * (n + 1)  # places of [middle, middle]
+        last = middles + doubled * (n + 1)
+        moved = (flat[middles - steps] + flat[last + steps]).sum(axis=1) / (2 * REACH)
+        mirrored = flat[middles + doubled + steps * (1 - n)].sum(axis=1) / REACH
         moving = moved > MOVES
         if moving.any():
             least = float((mirrored[moving] / moved[moving]).min())
@@ -255,7 +265,11 @@ def _turning(apart: NDArray[np.float64]) -> float | None:
 
 def _repeat(apart: NDArray[np.float64]) -> float | None:
     """How well the clip repeats itself at its best distance; None where it hardly changes at all."""
-    sums = np.array([np.trace(apart, lag) for lag in range(REACH, len(apart) - REACH + 1)])
-    pairs = len(apart) - np.arange(REACH, len(apart) - REACH + 1)
+    n = len(apart)
+    # each row is moved to the left by its number, so that the pairs of one distance lie in one column
+    moved = np.zeros(n * (2 * n + 1))
+    moved[: 2 * n * n].reshape(n, 2 * n)[:, :n] = apart
+    lags = np.arange(REACH, n - REACH + 1)
+    sums, pairs = moved.reshape(n, 2 * n + 1).sum(axis=0)[lags], n - lags
     usual = float(sums.sum() / pairs.sum())
     return max(1 - float((sums / pairs).min()) / usual, 0.0) if usual > MOVES else None

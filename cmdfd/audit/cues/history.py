@@ -30,6 +30,8 @@ ABOVE_ROUNDING = 4 * ROUNDING
 #: Share of the gradient's energy below the roll-off, and of its usual power at the cut-off. The gradient of natural
 #: pictures is nearly white (power of luma falls as 1 / f^2), so scaling up shows as a step.
 ROLL_OFF, CUT_OFF = 0.95, 0.1
+#: Codes of the letters of key pictures, and of those of unknown type.
+_KEY, _UNKNOWN = ord("I"), ord("?")
 #: Share of the largest autocorrelation from which on the first lag counts as the period.
 NEARLY = 0.8
 #: Longest period that is looked for (key frame distance of x264 by default), pictures looked at, and at least.
@@ -54,6 +56,7 @@ _OWN: tuple[CueKind, str, Fix] = ("nuisance", _ENCODER, "harmonise")
 _EARLIER: tuple[CueKind, str, Fix] = ("nuisance", _SHAM, "harmonise")
 _CUT_OFF: tuple[CueKind, str, Fix] = ("debatable", _SHAM, "match")
 _STEPS = f"step of a line = mean |difference| across it over the mean of the two neighbouring lines, - 1, {DETAIL_RULE}"
+_THIRD = "every third picture and all I pictures"
 _SPIKES = "by which a picture exceeds both neighbours; autocorrelation from 2 pictures to a third of the clip (250)"
 
 CUES: tuple[Cue, ...] = (
@@ -142,9 +145,9 @@ CUES: tuple[Cue, ...] = (
             ),
         )
     ),
-    _cue("qp", "the quantiser", "QP", "mean over pictures of the decoder's mean quantiser", _OWN, _STREAM),
-    _cue("qp_spread", "the spread of the quantiser", "QP", "standard deviation over pictures", _OWN, _STREAM),
-    _cue("qp_of_i", "the finer quantiser of I pictures", "QP", "mean of P pictures minus mean of I", _OWN, _STREAM),
+    _cue("qp", "the quantiser", "QP", f"mean of the decoder's mean quantiser over {_THIRD}", _OWN, _STREAM),
+    _cue("qp_spread", "the spread of the quantiser", "QP", f"standard deviation over {_THIRD}", _OWN, _STREAM),
+    _cue("qp_of_i", "the finer quantiser of I pictures", "QP", f"mean of P minus mean of I, {_THIRD}", _OWN, _STREAM),
     _cue("first_type", "the type of the first picture", "category", "I, P, B or ?, in order of display", _OWN, _STREAM),
     _cue("types", "the types of picture in use", "category", "letters that occur, sorted", _OWN, _STREAM),
     _cue("i_share", "the share of I pictures", "share", "I pictures over all of known type", _OWN, _STREAM),
@@ -171,7 +174,7 @@ def measure(pictures: Pictures, facts: VideoFacts | None = None) -> dict[str, Cu
         for axis, across, spectrum in (("x", *_steps_and_power(luma, 2)), ("y", *_steps_and_power(luma, 1))):
             found |= _blocks(across, axis) | _spectral(spectrum, axis)
     found |= _plan(pictures.types) | _quantiser(pictures.qp, pictures.types)
-    types = np.array(list(pictures.types), "U1")
+    types = _letters(pictures.types)
     if pictures.thumbs.size and len(pictures.thumbs) == len(types):
         found |= _rhythm("residual", *_residuals(pictures.thumbs[:_MAX_PICTURES], types[:_MAX_PICTURES]))
     if facts is not None and len(facts.packets.times):
@@ -220,20 +223,32 @@ def _power(rows: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _blocks(steps: NDArray[np.float64], axis: str) -> dict[str, CueValue]:
-    places = np.arange(2, len(steps))  # line i lies between pixels i - 1 and i
-    if len(places) < _MIN_LINES * BLOCK:
+    n = len(steps) - 2  # line i, 2 and up, lies between pixels i - 1 and i
+    if n < _MIN_LINES * BLOCK:
         return {}
     relative = (steps[1:-1] + _STEP) / ((steps[:-2] + steps[2:]) / 2 + _STEP) - 1
-    by_place = np.array([median(relative[places % BLOCK == phase]) for phase in range(BLOCK)])
+    by_place = _medians(relative, BLOCK)
     found: dict[str, CueValue] = {
         f"history.block8_{axis}": float(by_place[0]),
         f"history.off_grid_{axis}": float(by_place[1:].max()),
         f"history.grid_{axis}": str(int(np.argmax(by_place.round(6)))),
     }
-    if len(places) >= _MIN_LINES * MACROBLOCK:
-        large, small = (median(relative[places % MACROBLOCK == phase]) for phase in (0, BLOCK))
-        found[f"history.block16_{axis}"] = float(large - small)
+    if n >= _MIN_LINES * MACROBLOCK:
+        by_place = _medians(relative, MACROBLOCK)
+        found[f"history.block16_{axis}"] = float(by_place[0] - by_place[BLOCK])
     return found
+
+
+def _medians(relative: NDArray[np.float64], period: int) -> NDArray[np.float64]:
+    """[period] medians of the lines at each place of a period; the first value is that of line 2."""
+    n = len(relative)
+    padded = np.full(-(-(n + 2) // period) * period, np.inf)
+    padded[2 : n + 2] = relative
+    ordered = np.sort(padded.reshape(-1, period), axis=0)
+    place = np.arange(period)
+    counts = (n + 1 - place) // period + 1 - (place < 2)  # lines 2 to n + 1
+    medians: NDArray[np.float64] = (ordered[(counts - 1) // 2, place] + ordered[counts // 2, place]) / 2
+    return medians
 
 
 def _spectral(power: NDArray[np.float64], axis: str) -> dict[str, CueValue]:
@@ -275,33 +290,40 @@ def _quantiser(qp: NDArray[np.float64], types: str) -> dict[str, CueValue]:
         return {}
     found: dict[str, CueValue] = {"history.qp": float(qp[known].mean()), "history.qp_spread": float(qp[known].std())}
     if len(types) == len(qp):
-        letters = np.array(list(types), "U1")
-        intra, inter = (qp[known & (letters == letter)] for letter in "IP")
+        letters = _letters(types)
+        intra, inter = (qp[known & (letters == ord(letter))] for letter in "IP")
         if len(intra) and len(inter):
             found["history.qp_of_i"] = float(inter.mean() - intra.mean())
     return found
 
 
-def _residuals(thumbs: NDArray[np.uint8], types: NDArray[np.str_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _letters(types: str) -> NDArray[np.uint8]:
+    """Codes of the letters: comparing numbers costs a tenth of comparing strings."""
+    return np.frombuffer(types.encode("ascii", "replace"), np.uint8)
+
+
+def _residuals(thumbs: NDArray[np.uint8], types: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     flat = thumbs.reshape(len(thumbs), -1)
     # not by how much: a moving head would drown the background, which an encoder renews at its key frames
-    return _beyond_type(np.mean(flat[1:] != flat[:-1], axis=1), types[1:]), types[1:] == "I"
+    changed = np.count_nonzero(flat[1:] != flat[:-1], axis=1) / flat.shape[1]
+    return _beyond_type(changed, types[1:]), types[1:] == _KEY
 
 
-def _sizes(facts: VideoFacts, types: NDArray[np.str_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _sizes(facts: VideoFacts, types: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Sizes in order of display, each against the usual one of its type: B pictures are small by plan."""
     order = np.argsort(facts.packets.times, kind="stable")
     keys = facts.packets.keys[order]
-    letters = types if len(types) == len(order) else np.where(keys, "I", "?")
+    letters = types if len(types) == len(order) else np.where(keys, _KEY, _UNKNOWN)
     sizes = _beyond_type(np.log(np.maximum(facts.packets.sizes[order], 1).astype(np.float64)), letters)
-    return sizes[:_MAX_PICTURES], (keys | (letters == "I"))[:_MAX_PICTURES]
+    return sizes[:_MAX_PICTURES], (keys | (letters == _KEY))[:_MAX_PICTURES]
 
 
-def _beyond_type(values: NDArray[np.float64], types: NDArray[np.str_]) -> NDArray[np.float64]:
+def _beyond_type(values: NDArray[np.float64], types: NDArray[np.integer]) -> NDArray[np.float64]:
     """Values less the median of their picture type: the plan of the present encoder is no rhythm of the past."""
     left = values.copy()
-    for letter in np.unique(types):
-        left[types == letter] -= median(values[types == letter])
+    for letter in set(types.tolist()):
+        own = types == letter
+        left[own] -= median(values[own])
     return left
 
 
@@ -309,8 +331,11 @@ def _rhythm(what: str, amount: NDArray[np.float64], keys: NDArray[np.bool_]) -> 
     """Period and strength of the spikes of a series; None where it is too short."""
     if len(amount) < _MIN_PICTURES:
         return {}
-    padded = np.pad(amount, 1, mode="edge")
-    spikes = np.maximum(amount - np.maximum(padded[:-2], padded[2:]), 0)
+    beside = np.full(len(amount), -np.inf)  # the higher neighbour; at each end the amount itself counts as one
+    beside[1:], beside[0] = amount[:-1], amount[0]
+    np.maximum(beside[:-1], amount[1:], out=beside[:-1])
+    beside[-1] = max(beside[-1], amount[-1])
+    spikes = np.maximum(amount - beside, 0)
     spikes[keys] = 0
     spikes -= spikes.mean()
     size = 1 << (2 * len(spikes) - 1).bit_length()

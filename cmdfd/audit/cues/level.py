@@ -154,13 +154,14 @@ def lufs(samples: NDArray[np.float32], sample_rate: int) -> float | None:
     if (
         sample_rate < LOUDNESS_RATE
         or n_samples < LOUDNESS_BLOCK * sample_rate
-        or decibels(float(np.abs(samples).max())) <= FLOOR_DB
+        or decibels(float(max(samples.max(), -samples.min()))) <= FLOOR_DB
     ):
         return None
     from scipy.signal import lfilter
 
     weighted = lfilter(*_k_weighting(sample_rate), samples.astype(np.float64))
-    summed = np.concatenate([[0.0], np.cumsum(np.square(weighted))])
+    summed = np.zeros(n_samples + 1)
+    np.cumsum(np.square(weighted, out=weighted), out=summed[1:])
     step = 0.25
     n_blocks = int(np.round((n_samples / sample_rate - LOUDNESS_BLOCK) / (LOUDNESS_BLOCK * step))) + 1
     index = np.arange(n_blocks)
@@ -226,15 +227,19 @@ def true_peak(samples: NDArray[np.float32]) -> float:
     peak = float(loudness.max())
     # The weights' magnitudes sum to 1.92, of which 1.26 are those of the two samples beside: a value over the peak
     # needs one of the 12 samples around over half of the peak, and one of the two over a quarter.
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(samples, _TAPS - 1), _TAPS)
-    loud = np.zeros(len(windows), bool)
-    places = np.flatnonzero(loudness >= 0.5 * peak)
-    for tap in range(_TAPS):
-        loud[places + tap] = True
-    beside = np.pad(loudness >= 0.25 * peak, _TAPS // 2)
-    wanted = loud & (beside[:-1] | beside[1:])
+    n, half = len(samples), _TAPS // 2
+    padded = np.zeros(n + 2 * (_TAPS - 1), np.float32)
+    padded[_TAPS - 1 : n + _TAPS - 1] = samples
+    loud = np.zeros(n + _TAPS - 1, bool)
+    np.greater_equal(loudness, 0.5 * peak, out=loud[:n])
+    for step in (1, 2, 4, 4):  # in the end each window that holds one of them
+        loud[step:] |= loud[:-step].copy()
+    beside = np.zeros(n + _TAPS, bool)
+    np.greater_equal(loudness, 0.25 * peak, out=beside[half : n + half])
+    wanted = np.flatnonzero(loud & (beside[:-1] | beside[1:]))
+    windows = padded[wanted[:, None] + np.arange(_TAPS)]
     # not by BLAS, whose threads would wait for those of other processes
-    between = np.einsum("kt,tm->km", windows[wanted], _interpolator())
+    between = np.einsum("kt,tm->km", windows, _interpolator())
     return max(peak, float(np.abs(between).max(initial=0.0)))
 
 

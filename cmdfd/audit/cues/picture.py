@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmdfd.audit.cue import Cue, CueValue
-from cmdfd.audit.cues.figures import DETAIL_RULE, in_detail, ratio, tidied
+from cmdfd.audit.cues.figures import DETAIL_RULE, in_detail, percentile, ratio, tidied
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,8 +24,8 @@ BAR_LEVEL = 24
 FLAT_SIDE, FLAT_PERCENTILE = 8, 10
 #: Shares of the histogram at which the dark and the bright end are read.
 ENDS = (0.005, 0.995)
-#: Pixels of the histogram at most; rows are left out evenly beyond.
-_HISTOGRAM_PIXELS = 1 << 22
+#: Pixels of the levels, and of their histogram, at most; rows are left out evenly beyond.
+_MOST_PIXELS, _HISTOGRAM_PIXELS = 1 << 22, 1 << 18
 #: AVCOL_RANGE_JPEG of FFmpeg.
 _FULL_RANGE = "2"
 #: Pixel formats that are of full range by themselves; RGB is brought to luma of full range.
@@ -51,6 +51,7 @@ _LEVEL: tuple[CueKind, str, Fix] = ("nuisance", _RANGE, "harmonise")
 _SCENE: tuple[CueKind, str, Fix] = ("debatable", _LOOK, "match")
 _BAR: tuple[CueKind, str, Fix] = ("nuisance", _BARS, "match")
 _DETAIL: tuple[CueKind, str, Fix] = ("debatable", _CHAIN, "harmonise")
+_COUNTED = "the luma of those pictures, evenly spaced rows of them with about 2^18 pixels"
 _OF_ALL = "of the luma of at most 16 evenly spaced pictures"
 
 CUES: tuple[Cue, ...] = (
@@ -64,13 +65,13 @@ CUES: tuple[Cue, ...] = (
         _LEVEL,
         _CONVERSION,
     ),
-    _cue("black", "the dark end of the levels", "levels", f"0.5th percentile {_OF_ALL}", _LEVEL, _CONVERSION),
-    _cue("white", "the bright end of the levels", "levels", f"99.5th percentile {_OF_ALL}", _LEVEL, _CONVERSION),
+    _cue("black", "the dark end of the levels", "levels", f"0.5th percentile of {_COUNTED}", _LEVEL, _CONVERSION),
+    _cue("white", "the bright end of the levels", "levels", f"99.5th percentile of {_COUNTED}", _LEVEL, _CONVERSION),
     _cue(
         "comb",
         "the comb in the histogram of the levels",
         "share",
-        "sum of |count - mean of the two neighbouring counts| between black and white, over all pixels",
+        f"sum of |count - mean of the two neighbouring counts| between black and white, over all, of {_COUNTED}",
         _LEVEL,
         "stretched levels leave gaps and peaks in the histogram",
     ),
@@ -164,14 +165,15 @@ def _declares_full(facts: VideoFacts | None) -> bool:
 def _levels(luma: NDArray[np.uint8], full_range: bool) -> dict[str, CueValue]:
     import cv2
 
-    step = -(-luma.size // _HISTOGRAM_PIXELS)
-    rows = np.ascontiguousarray(luma[:, ::step].reshape(-1, luma.shape[2]))
-    counts = cv2.calcHist([rows], [0], None, [256], [0, 256]).ravel().astype(np.float64)
+    rows, some = (
+        np.ascontiguousarray(luma[:, :: -(-luma.size // most)].reshape(-1, luma.shape[2]))
+        for most in (_MOST_PIXELS, _HISTOGRAM_PIXELS)
+    )
+    counts = cv2.calcHist([some], [0], None, [256], [0, 256]).ravel().astype(np.float64)
     n = counts.sum()
-    codes = np.arange(256)
     black, white = (int(np.searchsorted(np.cumsum(counts), end * n)) for end in ENDS)
-    below, above = float(counts[:BLACK].sum() / n), float(counts[WHITE + 1 :].sum() / n)
-    mean = float(counts @ codes / n)
+    below, above = (int(np.count_nonzero(part)) / rows.size for part in (rows < BLACK, rows > WHITE))
+    mean, deviation = (float(value.item()) for value in cv2.meanStdDev(rows))
     comb = np.abs(counts[1:-1] - (counts[:-2] + counts[2:]) / 2)[max(black - 1, 0) : max(white, 1)]
     return {
         "picture.below_16": below,
@@ -181,7 +183,7 @@ def _levels(luma: NDArray[np.uint8], full_range: bool) -> dict[str, CueValue]:
         "picture.white": float(white),
         "picture.comb": float(comb.sum() / n),
         "picture.brightness": mean,
-        "picture.contrast": float(np.sqrt(counts @ (codes - mean) ** 2 / n)),
+        "picture.contrast": deviation,
     }
 
 
@@ -194,10 +196,15 @@ def _colour(chroma: NDArray[np.float64]) -> dict[str, CueValue]:
 
 
 def _bars(luma: NDArray[np.uint8]) -> dict[str, CueValue]:
-    brightest = luma.max(axis=0)
+    import cv2
+
+    brightest = luma[0].copy()
+    for picture in luma[1:]:
+        cv2.max(brightest, picture, brightest)
     found: dict[str, CueValue] = {}
     for axis, (first, last) in ((1, ("top", "bottom")), (0, ("left", "right"))):
-        seen = brightest.mean(axis=axis) > BAR_LEVEL
+        sums = cv2.reduce(brightest, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+        seen = sums > BAR_LEVEL * brightest.shape[axis]
         if seen.any():
             found[f"picture.bar_{first}"] = float(np.argmax(seen)) / len(seen)
             found[f"picture.bar_{last}"] = float(np.argmax(seen[::-1])) / len(seen)
@@ -259,5 +266,5 @@ def _noise(luma: NDArray[np.uint8]) -> dict[str, CueValue]:
             part = response[: rows * side, : columns * side].astype(np.float32)
             blocks.append(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA).ravel())
     scale = float(np.sqrt(np.pi / 2) / 6)
-    flat = float(np.percentile(np.concatenate(blocks), FLAT_PERCENTILE)) * scale if blocks else None
+    flat = percentile(np.concatenate(blocks), FLAT_PERCENTILE) * scale if blocks else None
     return {"picture.noise": total * scale, "picture.flat_noise": flat}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmdfd.audit.cue import Cue, CueValue, Fix
+from cmdfd.audit.cues.figures import percentile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -196,7 +197,7 @@ def measure(samples: NDArray[np.float32], sample_rate: int) -> dict[str, CueValu
         return dict.fromkeys(cue.name for cue in CUES)
     loudness = np.abs(samples)
     rms = frame_rms(samples, sample_rate)
-    speech = float(np.percentile(rms, SPEECH_PERCENTILE))
+    speech = percentile(rms, SPEECH_PERCENTILE)
     found: dict[str, CueValue] = {}
     for (name, _), threshold in zip(_LEVELS, (AVH_THRESHOLD, DBFS_60, speech * BELOW_SPEECH), strict=True):
         lead, trail = edges(loudness, threshold)
@@ -230,7 +231,7 @@ def measure_more(samples: NDArray[np.float32], sample_rate: int) -> dict[str, Cu
     if len(samples) == 0:
         return dict.fromkeys(cue.name for cue in MORE_CUES)
     rms = frame_rms(samples, sample_rate)
-    runs = runs_inside(rms <= float(np.percentile(rms, SPEECH_PERCENTILE)) * BELOW_PAUSE)
+    runs = runs_inside(rms <= percentile(rms, SPEECH_PERCENTILE) * BELOW_PAUSE)
     pauses = runs[runs >= PAUSE_FRAMES] * 0.010
     zeros = runs_inside(samples == 0)
     return {
@@ -258,9 +259,10 @@ def decibels(amplitude: float) -> float:
 def edges(loudness: NDArray[np.float32], threshold: float) -> tuple[int, int]:
     """Samples before the first and after the last one above a threshold; all of them, twice, where there is none."""
     loud = loudness > threshold
-    if not loud.any():
+    first = int(loud.argmax()) if len(loud) else 0
+    if not loud[first : first + 1].any():
         return len(loud), len(loud)
-    return int(np.argmax(loud)), int(np.argmax(loud[::-1]))
+    return first, int(loud[::-1].argmax())
 
 
 def frame_rms(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:

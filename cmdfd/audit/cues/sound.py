@@ -93,8 +93,9 @@ def _spectra(samples: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     if len(samples) < size:
         return np.zeros((0, size // 2 + 1), np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(samples, size)[:: size // 2]
-    spectrum = rfft(frames * hann(size), axis=1)
-    power: NDArray[np.float32] = np.square(spectrum.real) + np.square(spectrum.imag)
+    parts = rfft(frames * hann(size), axis=1, overwrite_x=True).view(np.float32)
+    np.square(parts, out=parts)
+    power: NDArray[np.float32] = parts[:, ::2] + parts[:, 1::2]
     return power
 
 

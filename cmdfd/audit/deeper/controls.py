@@ -40,6 +40,8 @@ POWER = 0.8
 #: Numbers that are rearranged in all runs on shuffled labels together; of a large set there are fewer runs.
 WORK = 20_000_000_000
 MIN_SHUFFLED = 5
+#: Streams of chance of their own: labels must not be rearranged by the very bits that an injected cue is made of.
+SHUFFLING, INJECTING = 1, 2
 
 
 def controls(
@@ -78,7 +80,7 @@ def controls(
         return None
     runs = max(min(n_shuffled, WORK // (views.size * DRAWS)), min(MIN_SHUFFLED, n_shuffled))
     alarms = 0
-    drawn = shuffler.draw(np.random.default_rng(seed), runs)
+    drawn = shuffler.draw(np.random.default_rng([seed, SHUFFLING]), runs)
     for run, rearranged in enumerate(drawn):
         p = max_t(rearranged, views, index, DRAWS, seed=seed + 1 + run).p_adjusted
         alarms += int(p is not None and p.min() < SHOWN_P)
@@ -118,12 +120,15 @@ def power_curve(
     Returns:
         (AUC of the injected cues on average, share flagged) for each size, in rising order.
     """
+    from scipy.special import ndtri
+
     y = as_labels(labels)
     index = component_codes(components, len(y))
-    rng = np.random.default_rng(seed)
+    # the same noise at every size, so that a larger shift is a larger effect in each column
+    noise = _noise(np.random.default_rng([seed, INJECTING]), index, n_injected)
     found = []
     for size in SIZES:
-        injected = _injected(rng, y, index, size, n_injected)
+        injected = noise + y[:, None] * np.sqrt(2) * float(ndtri(size))  # equal normals: d = z sqrt 2
         p = max_t(y, np.hstack([views, injected]), index, DRAWS, seed=seed).p_adjusted
         reached = [auc(y, column) for column in injected.T]
         if p is None:
@@ -138,16 +143,11 @@ def power_curve(
     return tuple(found)
 
 
-def _injected(
-    rng: np.random.Generator, labels: NDArray[np.bool_], index: NDArray[np.intp], size: float, count: int
-) -> NDArray[np.float64]:
-    """[n, count] normal noise of variance 1, shifted in fakes to an AUC of `size` (normals: d = z sqrt 2)."""
-    from scipy.special import ndtri
-
+def _noise(rng: np.random.Generator, index: NDArray[np.intp], count: int) -> NDArray[np.float64]:
+    """[n, count] normal noise of variance 1 that clips of one component share in part."""
     people = rng.normal(size=(int(index.max()) + 1, count))[index]
-    noise = np.sqrt(BETWEEN) * people + np.sqrt(1 - BETWEEN) * rng.normal(size=(len(labels), count))
-    shifted: NDArray[np.float64] = noise + labels[:, None] * np.sqrt(2) * float(ndtri(size))
-    return shifted
+    found: NDArray[np.float64] = np.sqrt(BETWEEN) * people + np.sqrt(1 - BETWEEN) * rng.normal(size=(len(index), count))
+    return found
 
 
 def _flagged(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cmdfd.audit.finding import POOLED, RULE_GAIN
-from cmdfd.audit.severity import SEVERITIES
+from cmdfd.audit.severity import SEVERITIES, SHOWN_P
 from cmdfd.report.text import MINUS, NOTHING, clean, interval, number, percent, plural, shorten
 
 if TYPE_CHECKING:
@@ -248,6 +248,14 @@ def _nothing(report: AuditReport) -> str:
     if n == 0:
         return "No measured cue varies at all, so none tells real from fake."
     text += "." if smallest is None else f" (smallest adjusted p = {p_text(smallest)})."
+    if smallest is not None and smallest < SHOWN_P:
+        sure = {one.cue for one in report.findings if one.p is not None and one.p < SHOWN_P}
+        least = min((one for one in report.findings if one.p is not None), key=lambda one: one.p or 0.0)
+        text = (
+            f"No cue tells real from fake well enough for a grade. Of {plural(n, 'cue')} that vary, {len(sure)} surely "
+            f"{'differs' if len(sure) == 1 else 'differ'}, but by little: {clean(least.title)} (adjusted p = "
+            f"{p_text(smallest)}, AUC {auc_text(least.best)})."
+        )
     seen = report.controls.detectable_auc if report.controls else None
     return text if seen is None else f"{text} A cue with an AUC of {number(seen)} or more would have been found."
 

@@ -91,8 +91,8 @@ def test_mean_under_the_null_is_a_half_and_no_bits(design: str, confounded: bool
         values.append(found.auc(labels))
         bits.append(found.bits(labels))
         covered.append(interval.low <= 0.5 <= interval.high)  # type: ignore[union-attr, operator]
-    # 300 other seeds of the paired design: .4999 with a standard error of .0031 (confounded: .5022, .0024)
-    assert np.mean(values) == pytest.approx(0.5, abs=3.5 * np.std(values) / np.sqrt(60))
+    # 900 other seeds of the paired design: .5010 with a standard error of .0019
+    assert np.mean(values) == pytest.approx(0.5, abs=5 * np.std(values) / np.sqrt(60))
     assert -0.04 < np.mean(bits) < 0.01
     # a bootstrap of held-out clips does not know that other people would have given other trees: 84 to 89 % in the
     # paired design, less where each person has one class; hence no p-value is read off such an interval

@@ -107,6 +107,14 @@ def test_passing_says_what_would_have_been_found() -> None:
     assert any("Only headers were read" in one for one in quick.sentences)
 
 
+def test_a_sure_difference_that_is_too_small_is_not_called_no_difference() -> None:
+    report = clean_set()
+    faint = replace(report.findings[0], p=0.001, severity="none")
+    text = verdict(replace(report, findings=(faint, *report.findings[1:]))).sentences[0]
+    assert "1 surely differs" in text and "adjusted p = .0010" in text and "was shown" not in text
+    assert "hardly separates" in faint.sentence()
+
+
 @pytest.mark.parametrize(("report", "why"), [(few_components(), "4 components are too few"), (nothing(), "no reals")])
 def test_what_cannot_be_tested_is_never_called_clean(report: object, why: str) -> None:
     found = verdict(report)  # type: ignore[arg-type]
