@@ -80,7 +80,10 @@ def _audit(named: argparse.Namespace, typed: Sequence[str]) -> int:
     options = _options(named)
     found = audit(target, options, say)
     words = repeat_words(named, typed)
-    page = _write(found, named.output_path, words)
+    try:
+        page = _write(found, named.output_path, words)
+    except OSError as error:
+        raise CmdfdError(f"--output-path: {named.output_path} cannot be written: {error}") from error
     console = _console()
     print_terminal(found.report, console, typed=words, page=page)
     if before is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,8 +113,17 @@ def check(named: argparse.Namespace) -> None:
         raise CmdfdError("--remedies and --recipe say how to repair; name the folder of the repaired set by --fix OUT")
     if named.remedies and named.recipe:
         raise CmdfdError("--remedies and --recipe exclude each other: the recipe holds its remedies")
+    _check_place(named.output_path)
     if named.fix:
         _check_fix(named)
+
+
+def _check_place(folder: Path) -> None:
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        raise CmdfdError(f"--output-path: nothing can be written to {place}; name another folder")
 
 
 def _check_fix(named: argparse.Namespace) -> None:

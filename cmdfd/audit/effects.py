@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmdfd.audit.finding import Probe, Rule
-from cmdfd.statistics.bootstrap import bootstrap_auc
+from cmdfd.report.text import percent
+from cmdfd.statistics.bootstrap import bootstrap_auc_draws, class_components, interval_of
 from cmdfd.statistics.roc import auc, best_threshold, tpr_at_fpr
 
 if TYPE_CHECKING:
@@ -70,8 +71,24 @@ def rank_probe(effect: Effect, labels: NDArray[np.bool_], components: NDArray[np
         return Probe("rank", effect.auc)
     here = effect.present
     scores = effect.sign * effect.view.values[here]
-    interval = bootstrap_auc(labels[here], scores, components[here], INTERVAL_DRAWS, seed=seed)
-    return Probe("rank", effect.auc, interval.low, interval.high, tpr_at_fpr(labels[here], scores))
+    low, high = centred_interval(effect.auc, labels[here], scores, components[here], seed)
+    return Probe("rank", effect.auc, low, high, tpr_at_fpr(labels[here], scores))
+
+
+def centred_interval(
+    value: float, labels: NDArray[np.bool_], scores: NDArray[np.float64], components: NDArray[np.intp], seed: int
+) -> tuple[float | None, float | None]:
+    """Component interval of an AUC, its draws moved so that their mean is the AUC.
+
+    A component that is drawn twice counts its own pairs of real and fake four times and its pairs with others twice,
+    so that draws of a paired set lie above a small AUC that comes from inside the pairs alone.
+    """
+    draws = bootstrap_auc_draws(labels, scores, components, INTERVAL_DRAWS, seed=seed)
+    if not np.isfinite(draws).any():
+        return None, None
+    moved = np.clip(draws + (value - np.nanmean(draws)), 0.0, 1.0)
+    found = interval_of(moved, 0.95, class_components(labels, components))
+    return found.low, found.high
 
 
 def rule_of(cue: Cue, effect: Effect, labels: NDArray[np.bool_]) -> Rule | None:
@@ -117,6 +134,6 @@ def typical(cue: Cue, effect: Effect, labels: NDArray[np.bool_]) -> str:
         return "the values differ in their share of fakes"
     if view.binary:
         name = f"it {view.name}"
-        return f"{name} for {fakes.mean():.0%} of the fakes and {reals.mean():.0%} of the reals"
+        return f"{name} for {percent(fakes.mean())} of the fakes and {percent(reals.mean())} of the reals"
     word = "median distance from the common median" if view.kind == "distance" else "median"
     return f"{word} {quantity(np.median(fakes), cue.unit)} in fakes and {quantity(np.median(reals), cue.unit)} in reals"

@@ -218,6 +218,11 @@ class AuditReport:
         return bool(self.comparisons) and self.comparisons[0].testable
 
     @property
+    def blind(self) -> bool:
+        """Whether even strong cues that were put in went unseen, so that nothing found says nothing."""
+        return self.controls is not None and bool(self.controls.curve) and self.controls.detectable_auc is None
+
+    @property
     def severity(self) -> Severity:
         """The worst grade of checks and findings; debatable findings do not count."""
         grades = [one.severity for one in self.checks]
@@ -229,7 +234,7 @@ class AuditReport:
         """Outcome: "failed" from medium on, "passed", or "not testable" (nothing was found, since nothing could be)."""
         if SEVERITIES.index(self.severity) >= SEVERITIES.index("medium"):
             return "failed"
-        return "passed" if self.testable else "not testable"
+        return "passed" if self.testable and not self.blind else "not testable"
 
     def at_least(self, severity: Severity) -> bool:
         """Whether the worst grade reaches `severity`."""

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 #: Clips that are tested at most: whole components are drawn from larger sets. Checks look at all clips.
 MAX_TESTED = 50_000
+#: Column that says which files could not be read (no cue, since it has no dot).
+UNREAD = "unread"
+NOTHING_READ = "not testable: of one class no file could be read"
 #: Columns beside the cues whose levels the auditor compares by default.
 _PACKAGES = ("av", "numpy", "scipy", "scikit-learn", "pyloudnorm", "opencv-python-headless")
 
@@ -160,6 +163,7 @@ def _measured(target: Target, options: AuditOptions, say: Say) -> _Measured:
         # what a list states gives way to what was measured
         parts = [clips[[name for name in clips.columns if name not in measured.columns]], measured]
         unread = [(one.file, f"{one.code}: {one.reason}") for one in found.failures]
+        parts.append(pd.DataFrame({UNREAD: np.isin(np.arange(len(paths)), [one.index for one in found.failures])}))
         notes = list(found.notes)
         cues = dict(found.cues)
     elif options.plugins:
@@ -206,6 +210,10 @@ def _tested(target: Target, table: pd.DataFrame, cue_of: CueOf, options: AuditOp
     empty = _empty(target, options, n_real, n_fake, known)
     if not n_fake or not n_real:
         return empty
+    if UNREAD in known.columns:  # the checks tell of them; that all is missing there says nothing more
+        known = known[~known[UNREAD]]
+        if known["label"].nunique() < 2:
+            return replace(empty, comparisons=(replace(empty.comparisons[0], note=NOTHING_READ),))
     notes: tuple[str, ...] = ()
     if len(known) > MAX_TESTED:
         kept = _drawn(known["component"], MAX_TESTED, options.settings.seed)

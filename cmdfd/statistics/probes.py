@@ -17,8 +17,9 @@ Decisions:
   shrunk by the factor in [0, 1.5] that suits the held-out scores of the other folds best, so that a cue that tells
   nothing gives about 0 bits and not -.2.
 - *Columns.* Numbers become ranks (trees do not mind, and no number is too large). Beside a number that has many
-  values stand how often its exact value occurs in the set, which shows values that lie on a grid, and for large whole
-  numbers the remainders by `MODULI`. Neither looks at a label.
+  values stand in how many components its exact value occurs, which shows values that lie on a grid, and for large
+  whole numbers the remainders by `MODULI`. Neither looks at a label. Clips would be the wrong thing to count: a real
+  shares its sound with some of its fakes and its picture with others, and is the only one that shares both.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cmdfd.statistics.arrays import as_labels
+from cmdfd.statistics.arrays import as_labels, component_codes
 from cmdfd.statistics.folds import Folds, make_folds
 from cmdfd.statistics.information import usable_bits
 from cmdfd.statistics.stratified import bootstrap_stratified_auc, stratified_auc
@@ -163,7 +164,7 @@ def tree_probe(
     if dealt.refused:
         nothing = np.full(len(y), np.nan)
         return OutOfFold(nothing, nothing, nothing, nothing, dealt.index, 0, dealt.refused)
-    columns, codes = _columns(table, kinds)
+    columns, codes = _columns(table, kinds, component_codes(components, len(y)))
     scores, prior = np.zeros(len(y)), np.zeros(len(y))
     for k in range(dealt.count):
         held = dealt.index == k
@@ -253,13 +254,15 @@ def _learnable(
     return table, np.array(kinds, dtype=bool)
 
 
-def _columns(table: NDArray[np.float64], kinds: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _columns(
+    table: NDArray[np.float64], kinds: NDArray[np.bool_], index: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """[n, m] columns that vary, as the trees get them, and which of them are categories."""
     made: list[NDArray[np.float64]] = []
     codes: list[bool] = []
     for values, category in zip(table.T, kinds, strict=True):
         finite = np.where(np.isfinite(values), values, np.nan)
-        new = [_levels(finite)] * 2 if category else _views(finite)
+        new = [_levels(finite)] * 2 if category else _views(finite, index)
         new = [column for column in new if _varies(column)]
         made += new
         codes += [True, False][: len(new)] if category else [False] * len(new)
@@ -285,11 +288,13 @@ def _levels(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def _views(values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """A number as its rank among the distinct values, how often its value occurs, and its remainders."""
+def _views(values: NDArray[np.float64], index: NDArray[np.intp]) -> list[NDArray[np.float64]]:
+    """A number as its rank among the distinct values, in how many components its value occurs, and its remainders."""
     here = ~np.isnan(values)
-    distinct, inverse, counts = np.unique(values[here], return_inverse=True, return_counts=True)
+    distinct, inverse = np.unique(values[here], return_inverse=True)
     inverse = inverse.reshape(-1)
+    pairs = np.unique(np.column_stack([inverse, index[here]]), axis=0)
+    counts = np.bincount(pairs[:, 0], minlength=len(distinct))
     made = [inverse.astype(np.float64)]
     if len(distinct) > MANY_VALUES and counts.max() > 1:
         made.append(counts[inverse].astype(np.float64))

@@ -75,7 +75,7 @@ _OWN = (
     *(
         _cue(
             f"rolloff_{percent}",
-            f"the frequency below which {percent} % of the energy lies",
+            f"the frequency with {percent} % of the energy below it",
             "Hz",
             "debatable",
             f"first bin of the mean spectrum over 60 Hz that completes {percent} % of its energy",

@@ -25,7 +25,7 @@ FLAT_SIDE, FLAT_PERCENTILE = 8, 10
 #: Shares of the histogram at which the dark and the bright end are read.
 ENDS = (0.005, 0.995)
 #: Pixels of the levels, and of their histogram, at most; rows are left out evenly beyond.
-_MOST_PIXELS, _HISTOGRAM_PIXELS = 1 << 22, 1 << 18
+_MOST_PIXELS, _HISTOGRAM_PIXELS = 1 << 22, 1 << 20
 #: AVCOL_RANGE_JPEG of FFmpeg.
 _FULL_RANGE = "2"
 #: Pixel formats that are of full range by themselves; RGB is brought to luma of full range.
@@ -51,7 +51,7 @@ _LEVEL: tuple[CueKind, str, Fix] = ("nuisance", _RANGE, "harmonise")
 _SCENE: tuple[CueKind, str, Fix] = ("debatable", _LOOK, "match")
 _BAR: tuple[CueKind, str, Fix] = ("nuisance", _BARS, "match")
 _DETAIL: tuple[CueKind, str, Fix] = ("debatable", _CHAIN, "harmonise")
-_COUNTED = "the luma of those pictures, evenly spaced rows of them with about 2^18 pixels"
+_COUNTED = "the luma of those pictures, evenly spaced rows of them with about 2^20 pixels"
 _OF_ALL = "of the luma of at most 16 evenly spaced pictures"
 
 CUES: tuple[Cue, ...] = (

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from cmdfd.audit.cue import Cue
 
+#: Cues of a path, which may well say to which split a clip belongs.
+NAMES = frozenset({"meta.path", "meta.path_length", "meta.name_digits"})
 #: Levels, those of most clips first; each costs trees and a test.
 MAX_LEVELS = 12
 #: Clips that are looked at, at most (whole components).
@@ -65,6 +67,7 @@ def split_probe(
     part, index = part.iloc[drawn].reset_index(drop=True), index[drawn]
     levels = part[what].astype(str).to_numpy()
     cues = [name for name in map(str, part.columns) if "." in name and cue_of(name).kind != "debatable"]
+    cues = [name for name in cues if name not in NAMES]
     named = _named(part, cues, cue_of, levels, index, seed)
     p, worst = _tested(part, cues, cue_of, levels, n_draws, seed)
     if named.auc is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cmdfd.audit.reading import read_facts
 from cmdfd.audit.repair.fates import forgery_lost
 from cmdfd.audit.repair.levelled import write_levelled
 from cmdfd.audit.repair.picture_cut import Pictures, pick, pick_masks, whole_frames
@@ -55,6 +56,8 @@ def repair_clip(payload: Mapping[str, Any], context: Mapping[str, Any]) -> dict[
 
 def _copied(payload: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"segments": to_rows(segments_of(payload["segments"])), "start": None, "seconds": None}
+    # a stranger's "x.mp4" may be a link to somebody's private file, which must not come into a set for others
+    read_facts(Path(payload["path"]), depth="headers")
     for source, target, name in (
         ("path", "out", "sha256"),
         ("mask", "mask_out", "mask_sha256"),

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from cmdfd.audit.repair.recipe import Harmonise
     from cmdfd.media.settings import EncoderSettings
 
-#: LU by which the decoded loudness may be off, and how often the gain is put right at most.
+#: LU by which the decoded loudness may be off, and how often gain and offset are put right at most.
 EXACT, ROUNDS = 0.005, 5
+#: Mean of the decoded samples that counts as none: a lossy encoder leaves up to 1e-4, more of what had an offset.
+EXACT_MEAN = 5e-6
 #: Highest sample that a gain may lead to, as in `cmdfd.media.loudness`, and the largest change of gain in dB: more is
 #: no loss of an encoder but a sound that has no loudness to speak of.
 PEAK, MOST_DB = 0.95, 3.0
@@ -47,30 +49,36 @@ def write_levelled(
     """
     fps = float(video.rate)
     highest = float(np.abs(audio).max(initial=0.0))
-    gain, best, nearest = 1.0, 1.0, np.inf
+    gain, shift = 1.0, 0.0
+    best, nearest = (gain, shift), np.inf
     for _ in range(ROUNDS):
-        write_clip(path, video, fps, _sound(audio, gain, step, seed), step.sample_rate, encoder)
-        loudness = _decoded_loudness(path, step.sample_rate)
-        if loudness is None:
+        write_clip(path, video, fps, _sound(audio, gain, shift, step, seed), step.sample_rate, encoder)
+        found = _decoded(path, step.sample_rate)
+        if found is None:
             return
+        loudness, mean = found
         off = step.lufs - loudness
-        if abs(off) < nearest:
-            nearest, best = abs(off), gain
-        if abs(off) <= EXACT:
+        wrong = max(abs(off) / EXACT, abs(mean) / EXACT_MEAN)
+        if wrong < nearest:
+            nearest, best = wrong, (gain, shift)
+        if wrong <= 1:
             return
         wanted = gain * 10 ** (off / 20)
         if highest * wanted > PEAK or abs(20 * np.log10(wanted)) > MOST_DB:
             break
-        gain = wanted
-    write_clip(path, video, fps, _sound(audio, best, step, seed), step.sample_rate, encoder)
+        gain, shift = wanted, shift - mean
+    write_clip(path, video, fps, _sound(audio, *best, step, seed), step.sample_rate, encoder)
 
 
-def _sound(audio: NDArray[np.float32], gain: float, step: Harmonise, seed: str) -> NDArray[np.float32]:
-    return with_noise((audio * gain).astype(np.float32), step.noise_dbfs, seed)
+def _sound(audio: NDArray[np.float32], gain: float, shift: float, step: Harmonise, seed: str) -> NDArray[np.float32]:
+    return with_noise((audio * gain + shift).astype(np.float32), step.noise_dbfs, seed)
 
 
-def _decoded_loudness(path: Path, sample_rate: int) -> float | None:
+def _decoded(path: Path, sample_rate: int) -> tuple[float, float] | None:
+    """Loudness and mean of the sound as it is decoded again; None where it has no loudness."""
     from cmdfd.media.decode import read_audio
     from cmdfd.media.loudness import integrated_loudness
 
-    return integrated_loudness(read_audio(path, sample_rate=sample_rate).samples, sample_rate)
+    samples = read_audio(path, sample_rate=sample_rate).samples
+    loudness = integrated_loudness(samples, sample_rate)
+    return None if loudness is None else (loudness, float(samples.mean(dtype=np.float64)))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: Length of the low-pass in seconds; a window by Kaiser with 80 dB makes it fall within about 160 Hz.
 FILTER_SECONDS = 0.032
 _KAISER_BETA = 7.86
+#: Cut-off of the filter that takes offsets away (Hz).
+HIGH_PASS = 20.0
 #: Sound on either side of the window that the filter sees (seconds).
 _MARGIN = 0.05
 
@@ -32,19 +34,25 @@ def window_of(audio: Audio, start: float, seconds: float, lowpass_hz: float | No
     Returns:
         [N] float32.
     """
-    if lowpass_hz is None:
-        return align_audio(audio, start, seconds)
-    from scipy.signal import fftconvolve, firwin
+    from scipy.signal import butter, fftconvolve, firwin, sosfiltfilt
 
-    rate = audio.sample_rate
-    taps = 2 * round(FILTER_SECONDS * rate / 2) + 1
-    weights = firwin(taps, lowpass_hz, window=("kaiser", _KAISER_BETA), fs=rate)
-    margin = max(round(_MARGIN * rate), taps) / rate
-    wide = align_audio(audio, start - margin, seconds + 2 * margin)
-    filtered = fftconvolve(wide.astype(np.float64), weights, mode="same")
     from cmdfd.media.decode import Audio as Sound
 
+    rate = audio.sample_rate
+    taps = 2 * round(FILTER_SECONDS * rate / 2) + 1 if lowpass_hz is not None else 1
+    margin = max(round(_MARGIN * rate), taps) / rate
+    centred = Sound((audio.samples - _mean(audio.samples)).astype(np.float32), rate, audio.start)
+    wide = align_audio(centred, start - margin, seconds + 2 * margin).astype(np.float64)
+    # an offset that comes and goes (encoders fade it in) is no mean: below 20 Hz nothing is heard
+    filtered = sosfiltfilt(butter(2, HIGH_PASS, "highpass", fs=rate, output="sos"), wide)
+    if lowpass_hz is not None:
+        weights = firwin(taps, lowpass_hz, window=("kaiser", _KAISER_BETA), fs=rate)
+        filtered = fftconvolve(filtered, weights, mode="same")
     return align_audio(Sound(filtered.astype(np.float32), rate, start - margin), start, seconds)
+
+
+def _mean(samples: NDArray[np.float32]) -> float:
+    return float(samples.mean(dtype=np.float64)) if len(samples) else 0.0
 
 
 def with_noise(samples: NDArray[np.float32], dbfs: float | None, seed: str) -> NDArray[np.float32]:

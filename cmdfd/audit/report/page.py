@@ -96,7 +96,7 @@ def _cards(report: AuditReport) -> Cards:
                 f"{plural(report.n_real, 'real')}, {plural(report.n_fake, 'fake')}",
             ),
             Card("Components", str(report.n_components), "people, voices, recordings that are tied"),
-            _worst_card(flagged, report.testable),
+            _worst_card(flagged, report.testable and not report.blind),
             _floor_card(report),
             _power_card(report),
         )
@@ -126,7 +126,8 @@ def _floor_card(report: AuditReport) -> Card:
         return Card(label, NOTHING, "not measured")
     probe = report.floor.probe
     low = probe.low if probe.low is not None else 0.0
-    tone: Tone = "bad" if low >= 0.8 else "warn" if low >= 0.65 else "" if low > 0.5 else "good"
+    quiet: Tone = "good" if report.testable and not report.blind else ""
+    tone: Tone = "bad" if low >= 0.8 else "warn" if low >= 0.65 else "" if low > 0.5 else quiet
     words = f"{interval(probe.low, probe.high)} {plural(len(report.floor.cues), 'cue')} together".strip()
     return Card(label, number(probe.auc), words, tone)
 

@@ -45,6 +45,8 @@ def measured_section(report: AuditReport, cues: Mapping[str, Cue]) -> Section:
     blocks: list[Block] = []
     if pooled:
         words = f"{plural(quiet, 'cue')} of {len(pooled)} that vary were not shown to tell real from fake."
+        if not report.testable:
+            words = f"{plural(len(pooled), 'cue')} varied; none could be tested, so the figures prove nothing."
         blocks += [
             Paragraph((words,)),
             Fold("Every cue with its AUC, rule of measurement and source", (_all_cues(pooled, cues),)),
@@ -156,7 +158,7 @@ _METHOD = (
     (
         "What else?",
         "Bits are V-usable information (Xu et al., 2020; Ethayarajh et al., 2022), strata are combined after Mantel "
-        "and Haenszel (1959), and splits are named after Torralba and Efros (2011).",
+        "and Haenszel (1959), and the naming of splits follows Torralba and Efros (2011).",
     ),
 )
 
@@ -178,7 +180,8 @@ def method_section(report: AuditReport, command: str) -> Section:
         for name, value in report.settings.items()
         if value not in (None, "", [], ())
     ]
-    settings.append(Entry("headers only" if report.depth == "headers" else "headers, sound and picture", "Read"))
+    read = "headers only" if report.depth == "headers" else "headers, sound and picture"
+    settings.append(Entry("only what the lists say" if report.kind == "list" else read, "Read"))
     blocks.append(Facts(tuple(settings)))
     if report.versions:
         versions = tuple(Entry(clean(value), clean(name)) for name, value in report.versions.items())

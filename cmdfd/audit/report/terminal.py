@@ -14,6 +14,7 @@ from cmdfd.audit.report.words import (
     compared,
     detectable,
     false_alarms,
+    marker_text,
     name_of,
     p_text,
     rule_text,
@@ -21,7 +22,7 @@ from cmdfd.audit.report.words import (
     tied,
     verdict,
 )
-from cmdfd.audit.severity import SEVERITIES
+from cmdfd.audit.severity import GRADES, SEVERITIES
 from cmdfd.report.text import clean, listing, percent, plural, shorten
 
 if TYPE_CHECKING:
@@ -208,6 +209,10 @@ def _cue(one: Finding, width: int) -> Iterator[_Line]:
     rule = clean(one.typical)
     if one.rule is not None:
         rule = f"{rule_text(one)}: {percent(one.rule.fakes)} of fakes, {percent(one.rule.reals)} of reals"
+    certain = one.marker is not None and one.marker.certain and (one.low or 0.0) < GRADES[0][0]
+    if one.marker is not None and certain:  # what makes it critical, where the numbers of the row do not
+        own, other = ("fakes", "reals") if one.marker.label else ("reals", "fakes")
+        rule += f"; certain: {marker_text(one)} in {percent(one.marker.share)} of {own} and no {other}"
     yield _Line(f"{one.cue_kind}; {where}{rule}", "", 4, 4)
     remedy = clean(one.remedy)
     room = width - 8
@@ -217,14 +222,17 @@ def _cue(one: Finding, width: int) -> Iterator[_Line]:
 def _quiet(report: AuditReport) -> Iterator[_Line]:
     """What was looked at and is clean, what could not be looked at, and how much that is worth."""
     cues = {one.cue for one in report.findings}
-    parts = [f"{plural(len(cues - set(report.flagged_cues)), 'cue')} not shown to tell anything"]
+    quiet = len(cues - set(report.flagged_cues))
+    word = "shown to tell anything" if report.testable else "tested"
+    parts = [f"{plural(quiet, 'cue')} not {word}"] if quiet else []
     if report.constant:
         parts.append(f"{len(report.constant)} the same for all clips")
     if report.not_measured:
         parts.append(
             f"{len(report.not_measured)} not measurable ({listing([clean(one) for one in report.not_measured], 3)})"
         )
-    yield _Line(f"Besides: {', '.join(parts)}.", "", 0, 2)
+    if parts:
+        yield _Line(f"Besides: {', '.join(parts)}.", "", 0, 2)
     for words in (detectable(report), false_alarms(report)):
         if words:
             yield _Line(words, "", 0, 2)

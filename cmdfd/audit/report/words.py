@@ -23,6 +23,8 @@ KINDS = {
 }
 #: Signs of a name from outside in a sentence.
 MOST_SIGNS = 90
+#: Units that have a singular.
+_COUNTED = {"samples", "frames", "characters", "digits", "rows", "pixels", "clips", "levels"}
 #: Numbers without a unit of their own.
 _UNITLESS = {"", "category", "tokens"}
 
@@ -77,12 +79,12 @@ def quantity(value: float, unit: str) -> str:
     """
     if unit == "s" and abs(value) < 1:
         return f"{plain(1000 * value, digits=3)} ms"
-    if unit == "share":
-        return f"{plain(100 * value)} %"
-    if unit == "ms":
-        return f"{plain(value, digits=3)} ms"
+    if unit in ("share", "ms"):
+        return f"{plain(100 * value)} %" if unit == "share" else f"{plain(value, digits=3)} ms"
     if unit.startswith("1/"):
         return f"{plain(value)} per {'second' if unit == '1/s' else unit[2:]}"
+    if plain(value) == "1" and unit in _COUNTED:
+        return f"1 {unit.removesuffix('s')}"
     if unit == "full scale":
         return f"{plain(value)} of full scale"
     return plain(value) if unit in _UNITLESS else f"{plain(value)} {shorten(unit, 20)}"
@@ -205,7 +207,9 @@ def verdict(report: AuditReport) -> Verdict:
     flagged = [one for one in report.flagged if one.cue_kind != "debatable"]
     if flagged:
         sentences += _separable(report, flagged)
-    sentences += _debatable(report)
+    elif report.flagged:
+        sentences.append("No cue that has nothing to do with forging was shown to tell real from fake.")
+    sentences += _debatable(report, also=bool(flagged))
     if not report.flagged:
         sentences.append(_nothing(report))
     if report.status == "passed" and report.depth == "headers":
@@ -227,12 +231,13 @@ def _separable(report: AuditReport, flagged: list[Finding]) -> list[str]:
     return sentences
 
 
-def _debatable(report: AuditReport) -> list[str]:
+def _debatable(report: AuditReport, *, also: bool) -> list[str]:
     cues = dict.fromkeys(one.cue for one in report.flagged if one.cue_kind == "debatable")
     if not cues:
         return []
     verb = "separates" if len(cues) == 1 else "separate"
-    return [f"{plural(len(cues), 'debatable cue')} {verb} them as well, which may be a genuine trace of forging."]
+    them = "them as well" if also else "them"
+    return [f"{plural(len(cues), 'debatable cue')} {verb} {them}, which may be a genuine trace of forging."]
 
 
 def _nothing(report: AuditReport) -> str:
@@ -256,8 +261,21 @@ def _nothing(report: AuditReport) -> str:
             f"{'differs' if len(sure) == 1 else 'differ'}, but by little: {clean(least.title)} (adjusted p = "
             f"{p_text(smallest)}, AUC {auc_text(least.best)})."
         )
+    if report.blind:
+        return f"{text} Nor would a strong one have been: {_blind(report)}. That is no sign of a clean set."
     seen = report.controls.detectable_auc if report.controls else None
     return text if seen is None else f"{text} A cue with an AUC of {number(seen)} or more would have been found."
+
+
+def _blind(report: AuditReport) -> str:
+    """How little was found of what was put in, for sets in which nothing could be found."""
+    curve = report.controls.curve if report.controls else ()
+    strongest, share = curve[-1] if curve else (None, 0.0)
+    return (
+        f"with {plural(report.n_real, 'real')} and {plural(report.n_fake, 'fake')} in "
+        f"{plural(report.n_components, 'component')}, injected cues with an AUC of {number(strongest, digits=2)} were "
+        f"flagged in {percent(share)} of the trials"
+    )
 
 
 def why_not(report: AuditReport, pooled: Comparison | None) -> str:
@@ -274,6 +292,8 @@ def detectable(report: AuditReport) -> str:
     controls = report.controls
     if controls is None:
         return ""
+    if report.blind:
+        return f"Hardly any cue could have been flagged here: {_blind(report)}."
     if controls.detectable_auc is None:
         return "It could not be found out how strong a cue must be to be flagged here."
     return (

@@ -186,9 +186,9 @@ def _draws(rows: Rows) -> Check | None:
     if ratio < _UNEQUAL:
         return None
     many = int(medians[1] > medians[0])
-    words = ("reals", "fakes")
+    counted = [f"{n:g} {word}{'' if n == 1 else 's'}" for n, word in zip(medians, ("real", "fake"), strict=True)]
     sentence = (
-        f"A source has {medians[many]:g} {words[many]} and {medians[1 - many]:g} {words[1 - many]} (medians): whoever "
+        f"A source has {counted[many]} and {counted[1 - many]} (medians): whoever "
         "draws a fixed number a clip, or balances by drawing more of one class, lets the number tell the label."
     )
     return Check(

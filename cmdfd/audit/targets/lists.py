@@ -306,7 +306,7 @@ def _role_notes(sheet: Sheet, roles: dict[str, str], files: list[str]) -> list[s
     says = [name for name in says if name and not name.startswith(MADE)]
     notes = []
     if says:
-        notes.append(f"no cues, since they tell the class or define the forging: {', '.join(says)}")
+        notes.append(f"not taken as cues, since they tell the class or define the forging: {', '.join(says)}")
     if files:
         notes.append(f"names and paths: {', '.join(name.removeprefix(MADE) for name in files)}")
     rows = [name or "(nameless)" for name, role in roles.items() if role == "row"]

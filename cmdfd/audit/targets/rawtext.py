@@ -109,9 +109,9 @@ def _sign(lines: list[str]) -> str:
     the one of the names.
     """
     for sign in _SIGNS:
-        counts = [len(row) for row in _cells(lines, sign) if row]
-        width, n = Counter(counts).most_common(1)[0]
-        if width > 1 and counts[0] == width and n / len(lines) >= 0.95:
+        widths = [len(row) for row in _cells(lines, sign) if row]
+        width, n = Counter(widths).most_common(1)[0]
+        if width > 1 and widths[0] == width and n / len(lines) >= 0.95:
             return sign
     best, rank = ",", (0.0, 0)
     for sign in (*_SIGNS, " "):

@@ -45,6 +45,7 @@ def run(listed: Path, *words: str) -> int:
         (["--recipe", "OUT/repair.yaml", "--fix", "OUT"], "repair.yaml"),
         (["--fix", "FULL"], "is not empty and holds no repair"),
         (["--fix", "FULL/a.txt"], "is a file"),
+        (["-o", "FULL/a.txt/deep"], "nothing can be written to"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_tested(
@@ -53,12 +54,7 @@ def test_what_cannot_work_is_refused_before_anything_is_tested(
     full = listed.parent / "full"
     full.mkdir()
     (full / "a.txt").write_text("mine")
-    places = {"FULL": str(full), "OUT": str(listed.parent / "out")}
-    typed = []
-    for word in words:
-        for name, place in places.items():
-            word = word.replace(name, place)
-        typed.append(word)
+    typed = [word.replace("FULL", str(full)).replace("OUT", str(listed.parent / "out")) for word in words]
     assert run(listed, *typed) == 2
     told = capsys.readouterr().err
     assert said in told and "testing" not in told

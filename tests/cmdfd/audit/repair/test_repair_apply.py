@@ -267,6 +267,21 @@ def test_broken_files_are_rows_and_odd_names_are_names(tmp_path: Path) -> None:
     assert len(folder_target(tmp_path / "out").clips) == 5
 
 
+def test_what_is_copied_is_media_and_no_private_file_behind_a_link(pairs: Target, tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (tmp_path / "private.txt").write_text("password: 1234\n" * 50)
+    link = folder / "clip.mp4"
+    link.symlink_to(tmp_path / "private.txt")
+    extra = pd.DataFrame([row_of(link, folder, "real", "link")])
+    target = Target("links", "folder pair", pd.concat([pairs.clips, extra], ignore_index=True), folder)
+    applied = apply(Repair(steps=[Rename(key="k")]), target, None, tmp_path / "out")
+    assert {fate.id: fate.reason.split(":")[0] for fate in applied.fates if not fate.kept} == {"real-link": "not_media"}
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert len([path for path in files if path.suffix == ".mp4"]) == len(pairs.clips)
+    assert not any(b"password" in path.read_bytes() for path in files)
+
+
 def test_out_must_be_empty_and_outside_of_the_source(pairs: Target, tmp_path: Path) -> None:
     assert pairs.root is not None
     repair = Repair(steps=[Rename(key="k")])
