@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -186,10 +187,13 @@ def _list(what: str, plugins: tuple[str, ...]) -> int:
         for name, cues in PRESETS.items():
             table.add_row(name, ", ".join(cues))
     else:
-        table = Table("cue", "unit", "kind", "what it measures", "fix")
+        # a table of eighty columns would cut the names, which are there to be copied
         own = {cue.name: cue for one in load_plugins(plugins) for cue in one.plugin.cues}
         for cue in sorted(known_cues((own,)).values(), key=lambda one: one.name):
-            table.add_row(cue.name, cue.unit, cue.kind, cue.rule, cue.fix)
+            facts = f"{cue.kind}, {cue.unit or 'no unit'}, fix: {cue.fix}"
+            console.print(f"{cue.name}  ({facts})", highlight=False, markup=False, style="bold")
+            console.print(textwrap.indent(textwrap.fill(cue.rule, 76), "    "), highlight=False, markup=False)
+        return 0
     console.print(table, highlight=False, markup=False)
     return 0
 

@@ -96,18 +96,18 @@ def _cards(report: AuditReport) -> Cards:
                 f"{plural(report.n_real, 'real')}, {plural(report.n_fake, 'fake')}",
             ),
             Card("Components", str(report.n_components), "people, voices, recordings that are tied"),
-            _worst_card(flagged, report.testable and not report.blind),
+            _worst_card(flagged, report),
             _floor_card(report),
             _power_card(report),
         )
     )
 
 
-def _worst_card(flagged: list[Finding], testable: bool) -> Card:
+def _worst_card(flagged: list[Finding], report: AuditReport) -> Card:
     if not flagged:
-        return Card(
-            "Worst cue", "none flagged", "" if testable else "but nothing could be tested", "good" if testable else ""
-        )
+        words = "but even a strong one could go unseen" if report.blind else ""
+        words = words if report.testable else "but nothing could be tested"
+        return Card("Worst cue", "none flagged", words, "" if words else "good")
     worst = flagged[0]
     n = len({one.cue for one in flagged})
     more = f"; {plural(n - 1, 'more cue')} flagged" if n > 1 else ""

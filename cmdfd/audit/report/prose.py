@@ -61,7 +61,7 @@ def biases(report: AuditReport) -> str:
     extra = [one for one in worst if one.cue_kind == "debatable"]
     if extra:
         sentences.append(f"Debatable, since it may be a genuine trace: {_named(extra)}.")
-    elif report.controls is not None and report.controls.detectable_auc is not None:
+    elif report.blind or (report.controls is not None and report.controls.detectable_auc is not None):
         sentences.append(detectable(report))
     return " ".join(sentences[:6])
 

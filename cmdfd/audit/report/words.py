@@ -83,10 +83,9 @@ def quantity(value: float, unit: str) -> str:
         return f"{plain(100 * value)} %" if unit == "share" else f"{plain(value, digits=3)} ms"
     if unit.startswith("1/"):
         return f"{plain(value)} per {'second' if unit == '1/s' else unit[2:]}"
-    if plain(value) == "1" and unit in _COUNTED:
-        return f"1 {unit.removesuffix('s')}"
     if unit == "full scale":
         return f"{plain(value)} of full scale"
+    unit = unit.removesuffix("s") if unit in _COUNTED and plain(value) == "1" else unit
     return plain(value) if unit in _UNITLESS else f"{plain(value)} {shorten(unit, 20)}"
 
 

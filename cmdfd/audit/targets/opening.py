@@ -90,15 +90,9 @@ def open_lists(paths: Sequence[Path], options: TargetOptions = _GUESS) -> Target
     if options.media_root is not None:
         find_media(draft, options.media_root, refused)
     clips = finish(draft)
-    names = [path.name for path in paths]
     # two pairs that share a list must not share a name, for the report's folder is called by it
-    name = (
-        names[0]
-        if len(tables) == 1
-        else " and ".join(names)
-        if len(names) == 2
-        else f"{names[0]} and {len(tables) - 1} more"
-    )
+    first, *others = (path.name for path in distinct)
+    name = f"{first} and {len(others)} more" if len(others) > 1 else " and ".join([first, *others])
     return Target(
         name=name,
         kind="list",

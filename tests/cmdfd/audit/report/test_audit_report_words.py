@@ -15,6 +15,7 @@ from audit_reports import (
 
 from cmdfd.audit.check import Check
 from cmdfd.audit.finding import Rule
+from cmdfd.audit.records import Controls
 from cmdfd.audit.report.matrix import matrix
 from cmdfd.audit.report.words import compared, p_text, quantity, rule_text, told, verdict
 from cmdfd.audit.severity import Marker
@@ -29,6 +30,7 @@ from cmdfd.audit.severity import Marker
         (29.97, "1/s", "29.97 per second"),
         (0.005, "share", "0.5 %"),
         (57344.0, "samples", "57344 samples"),
+        (1.0, "samples", "1 sample"),
         (-22.34, "LUFS", "−22.34 LUFS"),
         (3.0, "", "3"),
     ],
@@ -175,3 +177,12 @@ def test_matrix_of_other_states_and_without_levels() -> None:
 
 def test_hostile_levels_stay_one_line() -> None:
     assert "\x1b" not in compared(f"generator: {HOSTILE}") and "\u202e" not in compared(f"generator: {HOSTILE}")
+
+
+def test_nothing_found_is_no_pass_where_strong_cues_go_unseen() -> None:
+    report = replace(clean_set(), controls=Controls(20, 0, None, 20, ((0.6, 0.0), (0.97, 0.05))))
+    assert report.status == "not testable"
+    assert (
+        "AUC of .97 were flagged in 5 % of the trials. That is no sign of a clean set." in verdict(report).sentences[-1]
+    )
+    assert replace(report, controls=None).status == "passed"
