@@ -24,7 +24,7 @@ from benchmarks.method_floors.load import load_set, measured
 from benchmarks.method_floors.records import verdict_of, worse
 from benchmarks.method_floors.text import print_report
 from cmdfd.audit.cues.timing import sound_cues
-from cmdfd.audit.measure import CATALOGUE
+from cmdfd.audit.measure import CONTAINER_CUES
 from cmdfd.clip import Labels, Modality, Segment
 from cmdfd.errors import CmdfdError
 from generators.export.cmdfd import COLUMNS
@@ -32,7 +32,7 @@ from generators.export.cmdfd import COLUMNS
 sys.path.insert(0, str(Path(__file__).parents[1] / "generators"))
 from toy_set import Kind, write_toy_set
 
-NOISY = [name for name in CATALOGUE if name.startswith(("level.", "silence."))]
+NOISY = [name for name in CONTAINER_CUES if name.startswith(("level.", "silence."))]
 
 
 def rows_of(

@@ -18,14 +18,14 @@ from benchmarks.detectors.floors import ContainerFloor, RandomFloor, RateFloor
 from benchmarks.detectors.floors.encoding import encode, learn_encoding
 from benchmarks.detectors.floors.trees import DEPTH, N_TREES, RATE, SUBSAMPLE, grow
 from benchmarks.views import MemoryView
-from cmdfd.audit.measure import CATALOGUE, RATE_CUES
+from cmdfd.audit.measure import CATALOGUE, CONTAINER_CUES, RATE_CUES
 from cmdfd.clip import REAL, Labels
 from cmdfd.errors import CmdfdError, MediaError
 from cmdfd.statistics.bootstrap import bootstrap_auc
 from cmdfd.statistics.roc import auc
 
 FAKE = replace(REAL, label=1, video_label=1)
-NOISY = [name for name in CATALOGUE if name.startswith(("level.", "silence.", "rate."))]
+NOISY = [name for name in (*CONTAINER_CUES, *RATE_CUES) if name.startswith(("level.", "silence.", "rate."))]
 
 
 def clips(
