@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cmdfd.audit.setcues.bits import count_bits
 from cmdfd.audit.setcues.prints import AUDIO_RATE, GRID, VIDEO_RATE, VideoPrint, read_audio, read_video
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def same_sound(a: NDArray[np.uint32] | None, b: NDArray[np.uint32] | None, shift
         x, y = _overlap(len(a), len(b), lag)
         both = (a[x] != 0) & (b[y] != 0)
         if both.sum() >= needed:
-            best = min(best, float(np.bitwise_count(a[x][both] ^ b[y][both]).mean()) / 32)
+            best = min(best, float(count_bits(a[x][both] ^ b[y][both]).mean()) / 32)
     return best <= MAX_BIT_ERRORS if told else None
 
 
@@ -122,7 +123,7 @@ def same_picture(a: VideoPrint | None, b: VideoPrint | None, shift: float = 0.0)
     x, y = _overlap(len(a.looks), len(b.looks), round(shift))
     if not len(a.looks[x]):
         return False
-    near = np.bitwise_count(a.looks[x] ^ b.looks[y]) <= MAX_HAMMING
+    near = count_bits(a.looks[x] ^ b.looks[y]) <= MAX_HAMMING
     if near.sum() < MIN_SHARE * min(len(a.looks), len(b.looks)) - abs(round(shift) - shift):
         return False
     if not len(a.moves) or not len(b.moves):
@@ -180,7 +181,7 @@ def _neighbours(keys: NDArray[np.int64], looks: NDArray[np.uint64]) -> NDArray[n
     found = [np.empty((0, 2), np.int64)]
     for step in range(1, _MAX_RUN + 1):
         a, b = order[:-step], order[step:]
-        kept = (keys[a] == keys[b]) & (np.bitwise_count(looks[a] ^ looks[b]) <= _LOOK_BITS)
+        kept = (keys[a] == keys[b]) & (count_bits(looks[a] ^ looks[b]) <= _LOOK_BITS)
         found.append(np.sort(np.stack([a[kept], b[kept]], axis=1), axis=1))
     return np.concatenate(found)
 
