@@ -5,26 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cmdfd.audit.analysis import Settings, analyse
-from cmdfd.audit.cue import Cue
+from cmdfd.audit.catalogue import unknown_cue
 from cmdfd.audit.findings import GateReport
 from cmdfd.audit.measure import CATALOGUE
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cmdfd.audit.cue import Cue
+
 
 def cue_of(name: str) -> Cue:
     """A cue of the catalogue, or what is assumed of a column that the catalogue does not know."""
-    return CATALOGUE.get(name) or Cue(
-        name,
-        f"the column {name!r}",
-        "",
-        "nuisance",
-        "a column of the table",
-        "find out which step writes it, and let real and fake clips pass that step alike",
-        "the table",
-        "none",
-    )
+    return CATALOGUE.get(name) or unknown_cue(name)
 
 
 def gate(table: pd.DataFrame, *, n_draws: int = 999, seed: int = 0, n_gates: int = 1) -> GateReport:
