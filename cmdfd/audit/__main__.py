@@ -92,7 +92,7 @@ def _audit(named: argparse.Namespace, typed: Sequence[str]) -> int:
     if named.subsets:
         _subsets(found, page.parent, named.seed, console)
     if named.fix:
-        found = _fix(named, found, options, say, console)
+        found = _fix(named, found, page, options, say, console)
     return _exit_code(named.fail_on, found)
 
 
@@ -104,20 +104,22 @@ def _exit_code(fail_on: str | None, found: Audited) -> int:
     return 3 if found.report.status == "not testable" else 0
 
 
-def _write(found: Audited, folder: Path, words: Sequence[str]) -> Path:
-    """Write everything that an audit leaves behind; the path of its page."""
+def _write(found: Audited, folder: Path, words: Sequence[str], taken: Path | None = None) -> Path:
+    """Write everything that an audit leaves behind, elsewhere than in the `taken` folder; the path of its page."""
     from cmdfd.audit.report import biases, card_section, render_html, to_json
     from cmdfd.cache import write_atomic
 
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in found.report.name).strip(".") or "set"
     out = folder / safe[:100]
+    if out == taken:  # a repaired set of the same name must not take the place of the first audit
+        out = out.with_name(f"{out.name}-repaired")
     out.mkdir(parents=True, exist_ok=True)
     write_atomic(out / "audit.json", to_json(found.report).encode())
     write_atomic(out / "audit.html", render_html(found.report, found.table, found.target, typed=words).encode())
     write_atomic(out / "data_biases.txt", (biases(found.report) + "\n").encode())
     write_atomic(out / "card.md", (card_section(found.report, words) + "\n").encode())
     kept = [name for name in found.table.columns if name in ("id", "label", "component") or "." in str(name)]
-    found.table[kept].to_csv(out / "cues.csv", index=False)
+    write_atomic(out / "cues.csv", found.table[kept].to_csv(index=False).encode("utf-8", "replace"))
     return out / "audit.html"
 
 
@@ -144,7 +146,12 @@ def _subsets(found: Audited, out: Path, seed: int, console: Console) -> None:
 
 
 def _fix(
-    named: argparse.Namespace, found: Audited, options: AuditOptions, say: Callable[[str], None], console: Console
+    named: argparse.Namespace,
+    found: Audited,
+    first: Path,
+    options: AuditOptions,
+    say: Callable[[str], None],
+    console: Console,
 ) -> Audited:
     """Repair, audit again, tell what moved."""
     from cmdfd.audit.repair import Repair, apply, plan_repair
@@ -168,7 +175,7 @@ def _fix(
         console.print(sentence, highlight=False, markup=False)
     again = audit(applied.target or open_target([applied.folder]), replace(options, sample=None), say)
     words = ["python", "-m", "cmdfd.audit", str(named.fix)]
-    page = _write(again, named.output_path, words)
+    page = _write(again, named.output_path, words, first.parent)
     print_terminal(again.report, console, typed=words, page=page)
     _print_moves(found.report, again, console, page.parent)
     return again

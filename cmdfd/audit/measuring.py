@@ -140,16 +140,27 @@ def measure_all(
     report(len(paths) - len(clips))
     with ExitStack() as stack:
         folder = cache if cache is not None else Path(stack.enter_context(TemporaryDirectory(prefix="cmdfd-measure-")))
-        most = workers if workers is not None else os.cpu_count() or 1
-        size = max(1, min(_BATCH[job.depth], len(clips) // _PIECES))
-        pieces = [clips[k : k + size] for k in range(0, len(clips), size)]
-        name = "serial" if most == 0 else "local"
-        executor = stack.enter_context(open_executor(name, max(1, min(most, len(pieces))), timeout))
+        _run(job, clips, table, folder, workers if workers is not None else os.cpu_count() or 1, timeout, report)
+    columns = {name: records[name] for name in job.names if name not in PRINT_COLUMNS}
+    return Measured(table.frame(), table.sorted_failures(), (*notes, *table.notes()), columns)
+
+
+def _run(
+    job: _Job,
+    clips: list[list[Any]],
+    table: _Table,
+    folder: Path,
+    most: int,
+    timeout: float,
+    report: Callable[[int], object],
+) -> None:
+    """Measure clips in batches, then those whose batch was lost one by one."""
+    size = max(1, min(_BATCH[job.depth], len(clips) // _PIECES))
+    pieces = [clips[k : k + size] for k in range(0, len(clips), size)]
+    with open_executor("serial" if most == 0 else "local", max(1, min(most, len(pieces))), timeout) as executor:
         again = list(table.take(executor.run(_plan(job, pieces, "batch"), folder / "batches"), pieces, report))
         singles = [[clip] for clip in sorted(again)]
         table.take_singles(executor.run(_plan(job, singles, "single"), folder / "singles"), singles, report)
-    columns = {name: records[name] for name in job.names if name not in PRINT_COLUMNS}
-    return Measured(table.frame(), table.sorted_failures(), (*notes, *table.notes()), columns)
 
 
 def _job(depth: Depth, cues: Collection[str] | None, plugins: Sequence[NamedPlugin]) -> tuple[_Job, list[str]]:

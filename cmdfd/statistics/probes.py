@@ -152,12 +152,7 @@ def tree_probe(
         ValueError: Where shapes do not fit.
     """
     y = as_labels(labels)
-    table = np.asarray(features, dtype=np.float64)
-    if table.ndim != 2 or len(table) != len(y):
-        raise ValueError(f"{len(y)} labels need features [n, k], got shape {table.shape}")
-    kinds = np.zeros(table.shape[1], dtype=bool) if categorical is None else np.asarray(categorical, dtype=bool)
-    if kinds.shape != (table.shape[1],):
-        raise ValueError(f"{table.shape[1]} features need as many kinds, got shape {kinds.shape}")
+    table, kinds = _checked(features, categorical, len(y))
     dealt = make_folds(y, components, n_folds, seed) if folds is None else folds
     if len(dealt.index) != len(y):
         raise ValueError(f"{len(y)} labels need folds of as many clips, got {len(dealt.index)}")
@@ -174,6 +169,19 @@ def tree_probe(
             scores[held] = _fit(columns, codes, y, learned, held, seed + k)
     prob = _probability(scores, prior, y, dealt)
     return OutOfFold(scores, prob, prior, -np.log2(np.where(y, prob, 1 - prob)), dealt.index, dealt.count, "")
+
+
+def _checked(
+    features: ArrayLike, categorical: ArrayLike | None, n: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Features [n, k] and their kinds [k]; raises where shapes do not fit."""
+    table = np.asarray(features, dtype=np.float64)
+    if table.ndim != 2 or len(table) != n:
+        raise ValueError(f"{n} labels need features [n, k], got shape {table.shape}")
+    kinds = np.zeros(table.shape[1], dtype=bool) if categorical is None else np.asarray(categorical, dtype=bool)
+    if kinds.shape != (table.shape[1],):
+        raise ValueError(f"{table.shape[1]} features need as many kinds, got shape {kinds.shape}")
+    return table, kinds
 
 
 def _probability(

@@ -71,3 +71,18 @@ def test_names_from_outside_send_no_escape_sequences(listed: Path, capsys: pytes
     out = capsys.readouterr()
     assert "testing generator" in out.err and "Against the earlier audit" in out.out
     assert "\x1b" not in out.err and "\x1b[2J" not in out.out
+
+
+def test_a_repaired_set_of_the_same_name_leaves_the_first_audit_alone(tmp_path: Path) -> None:
+    from cmdfd.audit.__main__ import _write
+    from cmdfd.audit.run import AuditOptions, audit
+    from cmdfd.audit.targets.opening import open_target
+
+    table = tmp_path / "set.csv"
+    table.write_text("label,speaker,size\n" + "".join(f"{k % 2},p{k // 2},{k}\n" for k in range(8)), encoding="utf-8")
+    found = audit(open_target([table]), AuditOptions(deeper=False))
+    first = _write(found, tmp_path / "audits", ())
+    before = {path.name: path.read_bytes() for path in first.parent.iterdir()}
+    second = _write(found, tmp_path / "audits", (), first.parent)
+    assert second.parent != first.parent and second.is_file()
+    assert {path.name: path.read_bytes() for path in first.parent.iterdir()} == before
