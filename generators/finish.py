@@ -12,6 +12,7 @@ from cmdfd.cache import write_atomic
 from cmdfd.clip import REAL_KIND, SPLITS, Clip
 from cmdfd.dataset import BUILD_FILE, FORMAT_VERSION, BuildFile, media_files
 from cmdfd.errors import CmdfdError
+from cmdfd.rights import rights_problem
 from cmdfd.splits import Identity, components
 from cmdfd.tables import (
     PROVENANCE,
@@ -23,7 +24,7 @@ from cmdfd.tables import (
     write_table,
     write_tables,
 )  # fmt: skip
-from generators.record import PROVENANCE_COLUMNS, REFUSED_COLUMNS, STAGE_COLUMNS, as_text, rights_problem
+from generators.record import PROVENANCE_COLUMNS, REFUSED_COLUMNS, STAGE_COLUMNS, as_text
 from generators.sources.sources_csv import printable
 from generators.versions import SOCIAL
 

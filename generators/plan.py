@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from cmdfd.clip import REAL_KIND, SPLITS, content_id
 from cmdfd.dataset import ClipPaths, clip_paths
 from cmdfd.errors import CmdfdError
+from cmdfd.rights import most_restrictive, rights_problem
 from cmdfd.splits import Identity, assign, components
 from generators.casting import plan_scenes
 from generators.chains import chains_of
 from generators.chance import stream
 from generators.pairing import all_donors
-from generators.record import most_restrictive, rights_problem
 from generators.registry import make_generator, resolve_params
 from generators.sources.registry import make_source
 from generators.splice.scenes.layouts import CODE_VERSION as SCENES_VERSION

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from cmdfd.clip import Clip, Rights, Segment
 from cmdfd.errors import JobError
+from cmdfd.rights import most_restrictive
 from generators.pairing import PARTNER
-from generators.record import as_text, finite, most_restrictive
+from generators.record import as_text, finite
 from generators.sources.store import CLIP
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cmdfd.media.masks import FORGED_ABOVE
 from cmdfd.report.text import clean, plural
-from generators.record import most_restrictive
+from cmdfd.rights import most_restrictive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,9 +9,10 @@ from tiny_source import make_take
 
 from cmdfd.clip import Modality, Rights, Segment
 from cmdfd.errors import MediaError
+from cmdfd.rights import most_restrictive
 from generators.generator import Phone, Speech, Take, Word
 from generators.jobs import in_window
-from generators.record import finite, most_restrictive, tool_versions
+from generators.record import finite, tool_versions
 from generators.sources.store import load_take, save_take
 
 SPEECH = Speech("Ähm, yes.", {"name": "en", "rate": 160, "more": {"a": [1, None]}}, (Phone("ɛ", 0.1, 0.25),),

@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from cmdfd.errors import JOB_CODES
+from cmdfd.rights import LICENCE_ORDER
 from generators.external.catalogue import find_spec, spec_paths, user_folder
 from generators.external.installed import Installed
 from generators.external.runtimes import Site, make_call
 from generators.external.spec import ExternalSpec
 from generators.external.template import Values
-from generators.record import LICENCE_ORDER
 
 #: Those that issue 3 asks for.
 WANTED = {
