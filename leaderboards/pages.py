@@ -125,8 +125,6 @@ class _Reader:
 
     def struct(self, depth: int = 0) -> dict[int, Any]:
         """Fields by their number."""
-        if depth > _MOST_DEPTH:
-            raise ValueError("nested too deeply")
         found: dict[int, Any] = {}
         number = 0
         while byte := self._byte():
@@ -135,7 +133,9 @@ class _Reader:
             found[number] = self._value(byte & 15, depth)
         return found
 
-    def _value(self, kind: int, depth: int) -> Any:
+    def _value(self, kind: int, depth: int) -> Any:  # noqa: PLR0911 - one for each type
+        if depth > _MOST_DEPTH:
+            raise ValueError("nested too deeply")
         if kind in (_TRUE, _FALSE):
             return kind == _TRUE
         if kind == _BYTE:

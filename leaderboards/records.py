@@ -23,14 +23,14 @@ RULES_SCHEMA_VERSION: Literal[1] = 1
 
 #: Lower-case letters, digits and hyphens; names files and pages, so nothing else.
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}\Z")]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\Z")]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}\z")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\z")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Words = Annotated[str, StringConstraints(max_length=4000)]
 #: "mini-a/train": name of a set and of its split.
-SetSplit = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}/(train|validation|test)\Z")]
+SetSplit = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}/(train|validation|test)\z")]
 #: An address that a person may follow; never fetched except `Predictions.url`, which has rules of its own.
-Link = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(/[^\s\"'<>`\\]*)?\Z", max_length=500)]
+Link = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(/[^\s\"'<>`\\]*)?\z", max_length=500)]
 
 
 def _date(value: Any) -> Any:
@@ -38,7 +38,7 @@ def _date(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-Day = Annotated[str, BeforeValidator(_date), StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}\Z")]
+Day = Annotated[str, BeforeValidator(_date), StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}\z")]
 
 
 class _File(BaseModel):
@@ -69,7 +69,7 @@ class BoardSet(_File):
 
     name: SetSplit
     title: Name
-    truth: Annotated[str, StringConstraints(pattern=r"^truth/[a-z0-9][a-z0-9._-]{0,99}\.parquet\Z")]
+    truth: Annotated[str, StringConstraints(pattern=r"^truth/[a-z0-9][a-z0-9._-]{0,99}\.parquet\z")]
     truth_sha256: Sha256
     manifest_sha256: Sha256 | None = Field(default=None, description="of the whole set, see cmdfd.dataset")
     hub: str | None = Field(default=None, description="ORG/NAME@TAG where the media can be had")
@@ -103,7 +103,7 @@ class System(_File):
     description: Words
     modalities: list[Literal["audio", "video"]] = Field(min_length=1)
     code: Link | None = Field(default=None, description="at a commit")
-    code_commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{7,64}\Z")] | None = None
+    code_commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{7,64}\z")] | None = None
     checkpoint: Link | None = None
     checkpoint_sha256: Sha256 | None = None
     paper: Link | None = None
@@ -115,7 +115,7 @@ class System(_File):
 class PredictionsRef(_File):
     """Where the predictions are: a file beside the submission, or an address that cannot change."""
 
-    file: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}\.parquet\Z")] | None = None
+    file: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}\.parquet\z")] | None = None
     url: Link | None = Field(default=None, description="https, under a commit of 40 hexadecimal digits")
     sha256: Sha256
     size: int = Field(gt=0, le=1_000_000_000, description="bytes")

@@ -1,0 +1,71 @@
+"""`python -m leaderboards.site --out DIR`: the boards as a static site, with every number recomputed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cmdfd.errors import CmdfdError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EPILOG = """examples:
+  python -m leaderboards.site --out site                          all boards of this repository
+  python -m leaderboards.site --boards my-boards --board talkers --out site
+
+Open DIR/index.html, or serve DIR as it is: nothing is loaded from elsewhere."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All options."""
+    made = argparse.ArgumentParser(
+        prog="python -m leaderboards.site",
+        description="Verify all submissions, recompute all numbers, and build a static site of the boards.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the site: new, or built before")
+    made.add_argument("--boards", type=Path, metavar="DIR", help="folder of boards (default: those of this repository)")
+    made.add_argument("--board", action="append", default=[], metavar="NAME", help="only this board; may be repeated")
+    made.add_argument("--fetch", action="store_true", help="fetch predictions that submissions name by an address")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code: 0 built, 1 built but submissions were refused, 2 it could not be done."""
+    named = parser().parse_args(arguments)
+    try:
+        return _build(named)
+    except CmdfdError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return 130
+
+
+def _build(named: argparse.Namespace) -> int:
+    from cmdfd.report.text import plural
+    from leaderboards.loading import BOARDS, board_folders, load_standings
+    from leaderboards.site.build import build_site
+
+    boards = named.boards or BOARDS
+    folders = board_folders(boards, named.board)
+    standings = [load_standings(folder, fetch=named.fetch, say=_say) for folder in folders]
+    built = build_site(standings, named.out, boards)
+    sys.stdout.write(f"{built.index}: {plural(built.n_boards, 'board')}, {plural(built.n_systems, 'system')}\n")
+    refused = [pair for one in standings for pair in one.left_out]
+    for file, reason in refused:
+        sys.stderr.write(f"refused: {file}\n{reason}\n")
+    return 1 if refused else 0
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
