@@ -1,0 +1,81 @@
+"""YAML that strangers wrote: read with its line numbers, and refused where it has no end."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cmdfd.errors import CmdfdError
+
+#: Most values of a file, its aliases written out: ten lines can name a thousand million of them.
+_MAX_VALUES = 500_000
+
+
+def tree_of(text: str, where: str, kind: type[CmdfdError]) -> Any:
+    """YAML with its line numbers.
+
+    Args:
+        text: What stands in the file.
+        where: Name of the file, for errors.
+        kind: What to raise.
+
+    Raises:
+        CmdfdError: Of that kind, if it is none, or would never be read to its end.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        tree = YAML(typ="rt", pure=True).load(text)
+        plain(tree)  # that it has an end
+    except RecursionError as error:
+        raise kind(f"{where}: nested too deeply") from error
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark is not None else ""
+        problem = str(getattr(error, "problem", None) or error).splitlines()[0]
+        raise kind(f"{where}{line}: not YAML: {problem}") from error
+    except ValueError as error:  # a number of thousands of digits, or aliases that grow
+        raise kind(f"{where}: not YAML: {error}") from error
+    return tree
+
+
+def plain(node: Any, counter: Iterator[int] | None = None) -> Any:
+    """A YAML tree without its comments and positions.
+
+    Raises:
+        ValueError: If it has too many values.
+    """
+    counter = counter or itertools.count()
+    if next(counter) > _MAX_VALUES:
+        raise ValueError(f"more than {_MAX_VALUES} values, its aliases written out")
+    if isinstance(node, dict):
+        return {str(key): plain(value, counter) for key, value in node.items()}
+    if isinstance(node, list):
+        return [plain(value, counter) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node if node is None else str(node)
+
+
+def line_of(tree: Any, place: Sequence[Any]) -> int:
+    """Line (from 1) of the deepest key of `place` that stands in the tree; a merged key (`<<`) stands nowhere."""
+    line: int = 0
+    node: Any = tree
+    for key in place:
+        positions: Any = getattr(node, "lc", None)
+        try:
+            if isinstance(node, dict) and key in node:
+                line = positions.key(key)[0]
+            elif isinstance(node, list) and isinstance(key, int) and key < len(node):
+                line = positions.item(key)[0]
+            else:
+                break
+        except (KeyError, TypeError, AttributeError):
+            break
+        node = node[key]
+    return int(line) + 1
