@@ -77,6 +77,7 @@ class Localizer:
         gives_scores: Whether it gives scores over time for any clip.
         pixels: What its maps came to; empty where it gives none.
         seed: Seed of the draws.
+        n_draws: Draws behind every interval.
     """
 
     names_stretches: bool
@@ -84,6 +85,7 @@ class Localizer:
     gives_scores: bool
     pixels: PixelTable
     seed: int
+    n_draws: int = BOOTSTRAP_DRAWS
 
     def judge(self, table: pd.DataFrame) -> Localization:
         """Judge the clips of some rows, which are all of this detector.
@@ -120,9 +122,7 @@ class Localizer:
         components = table["component"].to_numpy(dtype=str)
         poolings: tuple[Pooling, ...] = ("pooled", "within_clip")
         return {
-            pooling: frame_auc(
-                times, scores, forged, components, pooling=pooling, n_draws=BOOTSTRAP_DRAWS, seed=self.seed
-            )
+            pooling: frame_auc(times, scores, forged, components, pooling=pooling, n_draws=self.n_draws, seed=self.seed)
             for pooling in poolings
         }
 
@@ -134,7 +134,7 @@ class Localizer:
         failed = table["score"].isna()
         proposals = [None if gone else _scored(stretches(row)) for row, gone in zip(rows, failed, strict=True)]
         components = table["component"].to_numpy(dtype=str)
-        return evaluate_temporal(forged, proposals, components, n_draws=BOOTSTRAP_DRAWS, seed=self.seed)
+        return evaluate_temporal(forged, proposals, components, n_draws=self.n_draws, seed=self.seed)
 
     def _pixels(
         self, table: pd.DataFrame, found: list[ClipPixels | None], absent: dict[str, str]
@@ -158,7 +158,7 @@ class Localizer:
             labels,
             components,
             twins=None if "pixel_twin" in absent else twins,
-            n_draws=BOOTSTRAP_DRAWS,
+            n_draws=self.n_draws,
             seed=self.seed,
         )
 

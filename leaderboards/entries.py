@@ -66,7 +66,9 @@ class Entry:
     Args:
         submission: Its file.
         answers: Set name -> answers; all sets of the board.
+        notes: What verification remarks without refusing, e.g. that all sets are below chance.
     """
 
     submission: Submission
     answers: dict[str, Answers] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAGIC = b"PAR1"
 #: A footer of 20 columns and a few row groups has some kilobytes.
 _MOST_FOOTER_BYTES = 4_000_000
-_MOST_ROW_GROUPS = 10_000
+_MOST_ROW_GROUPS = 1_000
 _WRITE = "write it with python -m leaderboards.submit"
 #: First bytes of what people send instead.
 _OTHER_KINDS = (
@@ -89,10 +89,11 @@ def read_bytes(path: Path, most: int, field: str) -> bytes:
         if path.is_symlink():
             raise refused(where, field, "is a symbolic link", "put the file itself there") from error
         raise refused(where, field, f"cannot be read: {error.strerror or error}", "put it beside the YAML") from error
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(handle)
+        raise refused(where, field, "is not a regular file", "put the file itself there")
     with os.fdopen(handle, "rb") as stream:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise refused(where, field, "is not a regular file", "put the file itself there")
         if found.st_size > most:
             raise refused(where, field, f"has {found.st_size} bytes, at most {most} are allowed here", _WRITE)
         data = stream.read(most + 1)
@@ -179,7 +180,9 @@ def _check_columns(found: pa.Schema, wanted: pa.Schema, where: str) -> None:
     said = {name: (found.metadata or {}).get(name.encode(), b"none") for name in ("table", "schema_version")}
     for name, value in said.items():
         if value != wanted.metadata[name.encode()]:
-            text = f"is {clean(value.decode(errors='replace'))!r}, it must be {wanted.metadata[name.encode()].decode()!r}"
+            text = (
+                f"is {clean(value.decode(errors='replace'))!r}, it must be {wanted.metadata[name.encode()].decode()!r}"
+            )
             problems.append(Problem(where, f"metadata {name}", text, _WRITE))
     if problems:
         raise SubmissionError(problems)

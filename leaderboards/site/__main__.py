@@ -21,6 +21,8 @@ Open DIR/index.html, or serve DIR as it is: nothing is loaded from elsewhere."""
 
 def parser() -> argparse.ArgumentParser:
     """All options."""
+    from leaderboards.loading import add_choice
+
     made = argparse.ArgumentParser(
         prog="python -m leaderboards.site",
         description="Verify all submissions, recompute all numbers, and build a static site of the boards.",
@@ -28,9 +30,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the site: new, or built before")
-    made.add_argument("--boards", type=Path, metavar="DIR", help="folder of boards (default: those of this repository)")
-    made.add_argument("--board", action="append", default=[], metavar="NAME", help="only this board; may be repeated")
-    made.add_argument("--fetch", action="store_true", help="fetch predictions that submissions name by an address")
+    add_choice(made)
     return made
 
 
@@ -49,13 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _build(named: argparse.Namespace) -> int:
     from cmdfd.report.text import plural
-    from leaderboards.loading import BOARDS, board_folders, load_standings
+    from leaderboards.loading import board_folders, load_standings
     from leaderboards.site.build import build_site
 
-    boards = named.boards or BOARDS
-    folders = board_folders(boards, named.board)
-    standings = [load_standings(folder, fetch=named.fetch, say=_say) for folder in folders]
-    built = build_site(standings, named.out, boards)
+    folders = board_folders(named.boards, named.board)
+    standings = [load_standings(folder, truth=named.truth, fetch=named.fetch, say=_say) for folder in folders]
+    built = build_site(standings, named.out, folders[0].parent)
     sys.stdout.write(f"{built.index}: {plural(built.n_boards, 'board')}, {plural(built.n_systems, 'system')}\n")
     refused = [pair for one in standings for pair in one.left_out]
     for file, reason in refused:

@@ -1,0 +1,75 @@
+"""From folders to standings: what `site`, `space` and `results` have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cmdfd.errors import CmdfdError
+from leaderboards.board import BOARD_FILE, board_named, boards_folder, open_board, submission_files
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from leaderboards.standings import Standings
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """Add `--boards`, `--truth`, `--board` and `--fetch` to a command line."""
+    from leaderboards.board import add_options
+
+    add_options(parser)
+    parser.add_argument("--board", action="append", default=[], metavar="NAME", help="only this board; may be repeated")
+    parser.add_argument("--fetch", action="store_true", help="fetch predictions that submissions name by an address")
+
+
+def board_folders(boards: Path | None, names: Sequence[str] = ()) -> tuple[Path, ...]:
+    """Folders of the boards, by name.
+
+    Args:
+        boards: Folder of boards; None = those of this repository.
+        names: Boards that are wanted; all without any.
+
+    Raises:
+        CmdfdError: Where there is none, or a name stands for none.
+    """
+    if names:
+        return tuple(board_named(name, boards) for name in names)
+    folder = boards_folder(boards)
+    found = tuple(path.parent for path in sorted(folder.glob(f"*/{BOARD_FILE}")))
+    if not found:
+        raise CmdfdError(f"{folder}: no board here (no NAME/{BOARD_FILE}); see python -m leaderboards.new --help")
+    return found
+
+
+def load_standings(
+    folder: Path, *, truth: Path | None = None, fetch: bool = False, say: Callable[[str], None] = lambda _: None
+) -> Standings:
+    """Verify every submission of a board and rank them.
+
+    Args:
+        folder: Of the board.
+        truth: Folder of truths that are kept elsewhere, see `open_board`.
+        fetch: Whether predictions at addresses are fetched.
+        say: Told what is being done.
+
+    Returns:
+        The standings; submissions that were refused are in `left_out` with the reasons.
+
+    Raises:
+        CmdfdError: Where the board itself cannot be read.
+    """
+    from leaderboards.problems import SubmissionError
+    from leaderboards.rank import rank
+    from leaderboards.verify import verify
+
+    opened = open_board(folder, truth)
+    entries, left_out = [], []
+    for path in submission_files(folder):
+        try:
+            entries.append(verify(opened, path, fetch=fetch))
+        except SubmissionError as error:
+            left_out.append((path.name, str(error)))
+    say(f"{opened.board.name}: {len(entries)} submissions, {len(left_out)} refused; ranking")
+    return rank(opened, entries, tuple(left_out))
