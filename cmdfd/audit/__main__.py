@@ -7,7 +7,6 @@ import sys
 import textwrap
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmdfd.audit.command import by_of, check, parser, repeat_words
@@ -17,6 +16,7 @@ from cmdfd.report.text import clean
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from rich.console import Console
 
@@ -66,7 +66,7 @@ def _audit(named: argparse.Namespace, typed: Sequence[str]) -> int:
     before = read_report(named.before) if named.before else None
     say = _teller()
     target = open_target(
-        [Path(text) for text in named.target],
+        named.target,
         TargetOptions(
             label_column=named.label_column,
             fake_values=tuple(named.fake_values),

@@ -17,6 +17,7 @@ EPILOG = """examples:
   python -m cmdfd.audit DATASET                       a built set, or any folder with metadata or class folders
   python -m cmdfd.audit reals/ fakes/                 two folders
   python -m cmdfd.audit real.csv fake.csv             lists alone, without media
+  python -m cmdfd.audit ORG/NAME@v1.0.0 --split test       a set on the Hugging Face Hub (extra `hub`)
   python -m cmdfd.audit DATASET --quick --fail-on high     as a gate in CI
   python -m cmdfd.audit DATASET --fix REPAIRED        symmetric repairs into a new set, which is audited again
   python -m cmdfd.audit REPAIRED --before audits/DATASET/audit.json    did a cue only move?
@@ -33,7 +34,9 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("target", nargs="*", metavar="TARGET", help="a set, a folder, two folders (real, fake), or lists")
+    made.add_argument(
+        "target", nargs="*", metavar="TARGET", help="a set, a folder, two folders (real, fake), lists, ORG/NAME"
+    )
     _what(made)
     _how(made)
     _out(made)
@@ -100,7 +103,9 @@ def check(named: argparse.Namespace) -> None:
         CmdfdError: With the option and the fix.
     """
     if not named.target:
-        raise CmdfdError("name what to audit: a set, a folder, two folders or lists (--help shows examples)")
+        raise CmdfdError(
+            "name what to audit: a set, a folder, two folders, lists or ORG/NAME on the Hub (--help shows examples)"
+        )
     if named.draws < 1:
         raise CmdfdError(f"--draws must be at least 1, got {named.draws}")
     if named.seed < 0:

@@ -1,4 +1,4 @@
-"""Open whatever a user names: a built set, a folder, two folders, or tables."""
+"""Open whatever a user names: a built set, a folder, two folders, tables, or a set on the Hub."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ __all__ = ["TargetOptions", "open_target"]
 _GUESS = TargetOptions()
 _WAYS = (
     "an audit takes a folder with a built set, a folder with metadata.csv, a folder with one folder for each class, "
-    "two folders (real, then fake), or one or several tables (CSV, TSV, JSON, JSON lines, Parquet)"
+    "two folders (real, then fake), one or several tables (CSV, TSV, JSON, JSON lines, Parquet), or a set on the "
+    "Hugging Face Hub (ORG/NAME, ORG/NAME@REV, hf://datasets/ORG/NAME)"
 )
 
 
-def open_target(paths: Sequence[Path], options: TargetOptions = _GUESS) -> Target:
+def open_target(paths: Sequence[Path | str], options: TargetOptions = _GUESS) -> Target:
     """Open a target.
 
     Args:
-        paths: One or two folders, or one or several tables.
+        paths: One or two folders, one or several tables, or the name of one set on the Hub. What exists here wins.
         options: What the user said about it.
 
     Raises:
@@ -33,10 +34,16 @@ def open_target(paths: Sequence[Path], options: TargetOptions = _GUESS) -> Targe
     """
     from cmdfd.audit.targets.builtset import is_built_set, open_built_set
     from cmdfd.audit.targets.folders import open_folder, open_pair
+    from cmdfd.audit.targets.hub import hub_name, open_hub
     from cmdfd.audit.targets.repaired import is_repaired_list, open_repaired_list
 
     if not paths:
         raise CmdfdError(f"nothing to audit: {_WAYS}")
+    names = [name for path in paths if (name := hub_name(str(path))) is not None]
+    if names and len(paths) == 1:
+        return open_hub(names[0], options)
+    if any(name.certain for name in names):
+        raise CmdfdError("a set on the Hub is audited alone: name nothing beside it")
     given = [Path(path) for path in paths]
     for path in given:
         _check(path)
