@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cmdfd.clip import SPLITS, Clip, sha256_file
+from cmdfd.clip import SPLITS, Clip
 from cmdfd.errors import CmdfdError, nearest
-from cmdfd.splits import SplitError, check_disjoint
 from cmdfd.tables import (
     LABEL_COLUMNS,
     LABELS,
@@ -261,85 +260,15 @@ class Dataset:
         Raises:
             DatasetError: Naming up to ten problems.
         """
-        problems = [*self._count_problems(), *self._label_problems(), *self._leak_problems()]
-        n_files = 0
-        notes: list[str] = []
-        if self.lacks_masks:
-            said = f"masks/: not in this copy, and {sum(clip.mask is not None for clip in self.rows)} clips have a mask"
-            (notes if self.build.withheld else problems).append(said)
-        for clip in self.rows:
-            problems += self._file_problems(clip)
-            n_files += 1 + (clip.mask is not None and not self.lacks_masks) + (clip.tracks is not None)
-        problems += self._strangers()
-        if problems:
-            more = f"\n... and {len(problems) - _MAX_PROBLEMS} more" if len(problems) > _MAX_PROBLEMS else ""
-            lines = "\n".join(problems[:_MAX_PROBLEMS])
-            raise DatasetError(f"{self.folder}: {len(problems)} problems\n{lines}{more}")
-        return VerifyReport(len(self.rows), n_files, tuple(notes))
+        from cmdfd.soundness import problems_of
 
-    def _count_problems(self) -> list[str]:
-        found: dict[str, dict[str, int]] = {}
-        for clip in self.rows:
-            kinds = found.setdefault(clip.split, {})
-            kinds[clip.kind] = kinds.get(clip.kind, 0) + 1
-        hidden = {split for split in found if "" in found[split]}  # a copy without labels cannot count kinds
-        return [
-            f"{split}: build.json counts {self.build.counts.get(split)}, the tables hold {found.get(split)}"
-            for split in sorted({*found, *self.build.counts} - hidden)
-            if found.get(split) != self.build.counts.get(split)
-        ]
-
-    def _label_problems(self) -> list[str]:
-        problems = []
-        for clip in self.rows:
-            if clip.kind == "":
-                continue
-            label, where = clip.labels, f"{clip.id} ({clip.kind})"
-            parts = (label.audio_label, label.video_label, label.sync_mismatch, label.identity_mismatch)
-            if label.label == 0 and (1 in parts or clip.segments or clip.mask):
-                problems.append(f"{where}: label 0 with a forged part, segment or mask")
-            if label.label == 1 and set(parts) == {0}:
-                problems.append(f"{where}: label 1, but no stream is forged and nothing mismatches")
-            problems += [
-                f"{where}: segment ends at {one.end:g} s after the clip's {clip.duration:g} s"
-                for one in clip.segments
-                if one.end > clip.duration + 0.5 / clip.fps
-            ]
-        return problems
-
-    def _leak_problems(self) -> list[str]:
-        problems = []
-        for index, first in enumerate(self.splits):
-            for second in self.splits[index + 1 :]:
-                try:
-                    check_disjoint(self.clips(first), self.clips(second), (first, second))
-                except SplitError as error:
-                    problems.append(str(error))
-        return problems
-
-    def _file_problems(self, clip: Clip) -> list[str]:
-        problems = []
-        try:
-            path = self.path_of(clip)
-            if not path.is_file():
-                problems.append(f"{clip.file}: missing")
-            elif sha256_file(path) != clip.sha256:
-                problems.append(f"{clip.file}: its bytes changed (SHA-256 differs from the table)")
-            mask = None if self.lacks_masks else self.mask_of(clip)  # told once for all clips
-            sides = ((mask, clip.mask_sha256), (self.track_of(clip), clip.tracks_sha256))
-            for side, known in sides:
-                if side is not None and not side.is_file():
-                    problems.append(f"{side.relative_to(self.folder).as_posix()}: missing")
-                elif side is not None and known and sha256_file(side) != known:
-                    name = side.relative_to(self.folder).as_posix()
-                    problems.append(f"{name}: its bytes changed (SHA-256 differs from the table)")
-        except DatasetError as error:
-            problems.append(str(error))
-        return problems
-
-    def _strangers(self) -> list[str]:
-        known = {name for clip in self.rows for name in (clip.file, clip.mask, clip.tracks) if name is not None}
-        return [f"{name}: no table names this file" for name in media_files(self.folder) if name not in known]
+        found = problems_of(self)
+        if found.problems:
+            texts = [one.text for one in found.problems]
+            more = f"\n... and {len(texts) - _MAX_PROBLEMS} more" if len(texts) > _MAX_PROBLEMS else ""
+            lines = "\n".join(texts[:_MAX_PROBLEMS])
+            raise DatasetError(f"{self.folder}: {len(texts)} problems\n{lines}{more}")
+        return VerifyReport(len(self.rows), found.n_files, found.notes)
 
 
 def media_files(folder: Path) -> list[str]:
@@ -353,6 +282,8 @@ def media_files(folder: Path) -> list[str]:
 def _read_build(folder: Path) -> BuildFile:
     path = folder / BUILD_FILE
     if not path.is_file():
+        if (folder / ".takedown").is_dir():
+            raise DatasetError(f"{folder}: a takedown was stopped here; give the same command again to finish it")
         if (folder / ".work").is_dir():
             raise DatasetError(f"{folder}: the build is not finished; give the same build command again to go on")
         raise DatasetError(f"{folder}: no data set here (there is no {BUILD_FILE}); see python -m generators.build")

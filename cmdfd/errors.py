@@ -49,6 +49,7 @@ JOB_CODES: dict[str, str] = {
     "av_mismatch": "picture or sound of the output is too short for the clip",
     "wrote_outside": "the generator wrote, or tried to write, outside its own folder",
     "secret_printed": "the generator printed a secret of the environment",
+    "withdrawn": "a takedown removed it, or somebody in it, from this folder; it is not made again",
 }
 #: A job may end otherwise the next time: it is tried again, and leaves no record.
 RETRY_CODES = frozenset({"oom", "timeout", "crashed"})

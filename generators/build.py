@@ -155,8 +155,9 @@ def _dry_run(recipe: Recipe, options: BuildOptions, file: Path | None, out: Path
     from generators.estimate import estimate
     from generators.missing import missing_generators, require_extras
     from generators.plan import make_plan
+    from generators.withdrawn import without_withdrawn
 
-    plan = make_plan(recipe, options.limit, options.rights_override)
+    plan = without_withdrawn(make_plan(recipe, options.limit, options.rights_override), out)
     require_extras(plan)
     if file is not None:
         write_plan(plan, file)

@@ -27,6 +27,7 @@ from generators.options import BuildOptions, BuildReport, Progress, silent
 from generators.registry import make_generator
 from generators.resolve import resolve_recipe
 from generators.throughput import kind_times
+from generators.withdrawn import without_withdrawn
 from generators.workspace import Claim, claim, is_finished, lock, refuse_foreign, remove_work
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def build(
     )
     refuse_foreign(out)
     began = time.perf_counter()
-    plan = make_plan(resolved, chosen.limit, chosen.rights_override)
+    plan = without_withdrawn(make_plan(resolved, chosen.limit, chosen.rights_override), out)
     _refuse_hopeless(plan)
     require_extras(plan)
     run = _Run(plan, out, chosen, progress, {"plan": time.perf_counter() - began})

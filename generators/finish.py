@@ -24,9 +24,11 @@ from cmdfd.tables import (
     write_table,
     write_tables,
 )  # fmt: skip
+from cmdfd.takedown.tombstones import withdrawn_notes
 from generators.record import PROVENANCE_COLUMNS, REFUSED_COLUMNS, STAGE_COLUMNS, as_text
 from generators.sources.sources_csv import printable
 from generators.versions import SOCIAL
+from generators.withdrawn import WITHDRAWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -81,7 +83,7 @@ def gather(plan: BuildPlan, results: Mapping[str, WorkResult]) -> Made:
     stages: list[dict[str, Any]] = []
     for take in plan.takes:
         name = printable(str(take.item.spec.get("file", take.item.key)))
-        refused += [RefusedClip(name, _kind(clip.slot), *clip.refused) for clip in take.clips if clip.refused]
+        refused += [_refusal(name, clip.slot, *clip.refused) for clip in take.clips if clip.refused]
         result = results.get(take.item.key)
         if result is None:  # none of its clips was to be made
             continue
@@ -104,6 +106,11 @@ def gather(plan: BuildPlan, results: Mapping[str, WorkResult]) -> Made:
     beside = {one.key: one for take in plan.takes if take.scene for one in take.scene.bystanders}
     also = [Identity(one.face_id, one.voice_id, one.source_ids) for one in beside.values()]
     return Made(tuple(with_components(clips, also)), tuple(refused), tuple(provenance), tuple(stages))
+
+
+def _refusal(name: str, slot: Slot, code: str, reason: str) -> RefusedClip:
+    """A planned clip that is not made; of withdrawn ones, nobody is told whose they were."""
+    return RefusedClip("" if code == WITHDRAWN else name, _kind(slot), code, reason)
 
 
 def _torn_platforms(wanted: Sequence[PlannedClip], jobs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
@@ -219,7 +226,7 @@ def write_set(
         refused=dict(sorted(Counter(one.code for one in made.refused).items())),
         withheld=list(recipe.withheld),
         audit=dict(summary) if summary is not None else None,
-        notes=notes_of(plan),
+        notes=[*notes_of(plan), *withdrawn_notes(out)],
     )
     _sweep(out, made.clips)
     write_tables(out, made.clips, recipe.withheld)

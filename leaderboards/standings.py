@@ -107,6 +107,7 @@ class Standing:
         sets: In the board's order.
         trained_on: As declared; None where nothing was declared.
         submission: The whole submission, as data, for its page.
+        notes: What verification remarked without refusing.
     """
 
     slug: str
@@ -126,6 +127,7 @@ class Standing:
     sets: tuple[SetScore, ...]
     trained_on: tuple[str, ...] | None
     submission: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

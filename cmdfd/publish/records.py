@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
+from cmdfd.errors import CmdfdError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -153,3 +155,18 @@ class Published:
     n_files: int
     n_rows: int
     steps: tuple[str, ...] = ()
+
+
+class RefusedError(CmdfdError):
+    """A public copy that must not go out, with every reason.
+
+    Args:
+        problems: Why; at least one.
+    """
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(one.text for one in self.problems)

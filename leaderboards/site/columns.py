@@ -16,7 +16,7 @@ from leaderboards.site.bars import Axis, cell_bar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from leaderboards.records import Board, Submission
+    from leaderboards.records import Board, BoardSet, Submission
     from leaderboards.standings import Number, SetScore, Standing
 
 #: Boards of more sets have one column a set; the rest stands on the pages of the systems and in the downloads.
@@ -149,9 +149,18 @@ def _placed(cell: Cell, places: dict[str, int]) -> Cell:
 
 def _set_columns(board: Board, axis: Axis) -> list[Column]:
     return [
-        Column(f"auc-{place + 1}", one.title, "AUC by set", lambda row, i=place: _auc(row.row.sets[i], axis), one.name)  # type: ignore[misc]
+        Column(f"auc-{place + 1}", one.title, "AUC by set", _auc_at(place, axis), _below(one))
         for place, one in enumerate(board.sets)
     ]
+
+
+def _auc_at(place: int, axis: Axis) -> Callable[[Listed], Cell]:
+    return lambda row: _auc(row.row.sets[place], axis)
+
+
+def _below(one: BoardSet) -> str:
+    """Smaller words under a set's title: its name, where that is another."""
+    return one.name if one.title != one.name else ""
 
 
 def _detailed(board: Board, rows: Sequence[Listed]) -> list[Column]:
@@ -159,14 +168,14 @@ def _detailed(board: Board, rows: Sequence[Listed]) -> list[Column]:
     found: list[Column] = []
     for place, one in enumerate(board.sets):
         eer = Column(
-            f"eer-{place + 1}", f"EER, {one.title}", "EER by set", _pick(place, lambda score: score.eer), one.name,
+            f"eer-{place + 1}", f"EER, {one.title}", "EER by set", _pick(place, lambda score: score.eer), _below(one),
             first="ascending", shown=False,
         )  # fmt: skip
         found.append(eer)
     for place, one in enumerate(board.sets):
         trimmed = Column(
             f"trimmed-{place + 1}", f"Trimmed, {one.title}", "AUC without leading silence",
-            _pick(place, lambda score: score.trimmed), one.name, shown=False,
+            _pick(place, lambda score: score.trimmed), _below(one), shown=False,
         )  # fmt: skip
         found.append(trimmed)
     names = list(dict.fromkeys(name for row in rows for score in row.row.sets for name in score.localization))
@@ -174,7 +183,7 @@ def _detailed(board: Board, rows: Sequence[Listed]) -> list[Column]:
         for place, one in enumerate(board.sets):
             where = Column(
                 f"where-{index + 1}-{place + 1}", f"{_spelled(name)}, {one.title}", "Localization",
-                _pick(place, lambda score, key=name: score.localization.get(key)), one.name, shown=False,  # type: ignore[misc]
+                _pick(place, lambda score, key=name: score.localization.get(key)), _below(one), shown=False,  # type: ignore[misc]
             )  # fmt: skip
             found.append(where)
     return found

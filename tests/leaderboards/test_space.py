@@ -97,8 +97,9 @@ def test_results_for_the_hub_are_the_boards_numbers(tmp_path: Path) -> None:
     from ruamel.yaml import YAML
 
     standings = toy_standings(n_systems=6)
-    first = standings.board["sets"][0]
-    first["hub"] = "my-lab/mini-a@v1.0.0"
+    for one in standings.board["sets"]:
+        one["hub"] = None
+    standings.board["sets"][0]["hub"] = "my-lab/mini-a@v1.0.0"
     standing = next(row for row in standings.rows if row.ranked)
     results = hub_results(standings, standing, "https://boards.example/a.html")
     written = write_results(results, "talkers", tmp_path)
