@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 METADATA, LABELS = "metadata.parquet", "labels.parquet"
 PROVENANCE, STAGES, REFUSED = "provenance.parquet", "stages.parquet", "refused.parquet"
+#: Of repaired sets: who is in the takes that went into the clips, as the clips that were dropped told. Stays at home.
+TAKES = "takes.parquet"
 
 _TECHNICAL = {
     "file_name": "string", "id": "string", "sha256": "string", "fps": "double", "n_frames": "int32",

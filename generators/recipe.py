@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: 2: `driver`, `labels` and `shams` of a kind, and `real`. 3: `scenes`, `social`, `kinds_per_take`, and `on` and
 #: `panels` of a kind. Recipes of earlier versions mean the same as ever.
 SCHEMA_VERSION = 3
+#: Seeds are below this: what the column `seed` of provenance holds (int64), and more than anybody tries one by one.
+SEED_LIMIT = 2**63
 #: A recipe is a page of text; more is a mistake or an attack (anchors that grow without end).
 _MAX_BYTES = 1 << 20
 Split = Literal["train", "validation", "test"]
@@ -146,7 +148,7 @@ class Recipe(Part):
         schema_version: Version of this format.
         name: Name of the set.
         summary: One line for lists.
-        seed: The only source of chance.
+        seed: The only source of chance, below 2**63. With a withheld split it is a secret, so draw it at random.
         source: Where takes come from.
         splits: What the source shall deliver for each split (the source knows the keys).
         fractions: Shares of clips, where the source leaves the splits open.
@@ -163,7 +165,7 @@ class Recipe(Part):
     schema_version: Literal[1, 2, 3]
     name: Name
     summary: str = ""
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    seed: int = Field(default=0, ge=0, lt=SEED_LIMIT)
     source: SourceRecipe = SourceRecipe()
     splits: dict[Split, dict[str, Any]] = Field(default_factory=dict)
     fractions: dict[Split, float] = Field(default_factory=lambda: dict(DEFAULT_FRACTIONS))  # type: ignore[arg-type]

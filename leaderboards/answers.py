@@ -81,8 +81,8 @@ def check_answers(rows: Sequence[Mapping[str, Any]], board: OpenBoard, findings:
         rows: Of `leaderboards.predictions.schema`.
         board: The board.
         findings: Told what is wrong.
-        floor: Whether the system is a floor of the board: only a floor may have constant scores, since it can happen
-            that there is nothing for it to see.
+        floor: Whether the system is a floor of the board: only a floor may have constant scores, since there may be
+            nothing for it to see, or scores far below chance, as chance itself may have on a small set.
 
     Returns:
         The answers; only of use where `findings` has no problems.
@@ -96,7 +96,7 @@ def check_answers(rows: Sequence[Mapping[str, Any]], board: OpenBoard, findings:
     answers = {name: _aligned(name, truth, placed) for name, truth in board.truths.items()}
     if not floor:
         _check_scores(answers, findings)
-    return Checked(answers, _check_direction(answers, board, findings))
+    return Checked(answers, _check_direction(answers, board, findings, floor=floor))
 
 
 def _placed(
@@ -297,8 +297,10 @@ def _check_scores(answers: Mapping[str, Answers], findings: Findings) -> None:
                 findings.add("score", said, "submit scores before they are rounded or cut")
 
 
-def _check_direction(answers: Mapping[str, Answers], board: OpenBoard, findings: Findings) -> tuple[str, ...]:
-    """Refuse scores that are plainly turned round; only remark on a system that is below chance."""
+def _check_direction(
+    answers: Mapping[str, Answers], board: OpenBoard, findings: Findings, *, floor: bool
+) -> tuple[str, ...]:
+    """Refuse scores that are plainly turned round; only remark on a system, or a floor, that is below chance."""
     from cmdfd.statistics.roc import auc
 
     aucs, limits = [], []
@@ -311,7 +313,7 @@ def _check_direction(answers: Mapping[str, Answers], board: OpenBoard, findings:
         aucs.append(auc(labels[known], one.scores[known]))
         # standard error of an AUC that is .5 (Mann and Whitney, 1947)
         limits.append(0.5 - _DOUBT * math.sqrt((reals + fakes + 1) / (12 * reals * fakes)))
-    if all(value < min(limit, INVERTED_BELOW) for value, limit in zip(aucs, limits, strict=True)):
+    if not floor and all(value < min(limit, INVERTED_BELOW) for value, limit in zip(aucs, limits, strict=True)):
         said = f"the AUC is at most {max(aucs):.3f} on every set: the scores are higher for reals"
         findings.add("score_direction", said, "turn the scores round, e.g. submit their negatives")
     if all(value < limit for value, limit in zip(aucs, limits, strict=True)):

@@ -86,14 +86,17 @@ def open_board(folder: Path | str, truth: Path | None = None) -> OpenBoard:
     except CmdfdError as error:
         problems.append(file.problem(("rules",), str(error)))
     truths: dict[str, Truth] = {}
+    private = False
     for one in board.sets:
         try:
-            truths[one.name] = _read_truth(_truth_path(folder, board.name, one, truth), one)
+            path = _truth_path(folder, board.name, one, truth)
+            truths[one.name] = _read_truth(path, one)
+            private = private or path != folder / one.truth
         except SubmissionError as error:
             problems += error.problems
     if problems or rules is None:
         raise SubmissionError(problems)
-    return OpenBoard(board, rules, truths)
+    return OpenBoard(board, rules, truths, private)
 
 
 def submission_files(folder: Path | str) -> tuple[Path, ...]:
@@ -105,7 +108,12 @@ def submission_files(folder: Path | str) -> tuple[Path, ...]:
     Returns:
         Everything that ends with .yaml or .yml in its folder of submissions, links and the wrongly named included:
         verification says what is wrong with them.
+
+    Raises:
+        CmdfdError: Where the folder is a link: what is said of files goes public, and those lie elsewhere.
     """
+    if (Path(folder) / SUBMISSIONS).is_symlink():
+        raise CmdfdError(f"{Path(folder).name}/{SUBMISSIONS} is a symbolic link; put the folder itself there")
     return tuple(sorted(path for path in (Path(folder) / SUBMISSIONS).glob("*.y*ml") if not path.name.startswith(".")))
 
 
@@ -121,6 +129,10 @@ def _board_problems(board: Board, folder: str) -> list[tuple[tuple[Any, ...], st
             found.append((("sets", number, "name"), f"{one.name!r} stands twice", "remove one"))
         if one.truth in [other.truth for other in board.sets[:number]]:
             found.append((("sets", number, "truth"), f"{one.truth!r} stands twice", "give each set a table"))
+        elif one.truth_sha256 in [other.truth_sha256 for other in board.sets[:number]]:
+            found.append(
+                (("sets", number, "truth_sha256"), "is that of another set: it would count twice", "remove one")
+            )
     for other, same in board.same_data.items():
         for name in same:
             if name not in names:

@@ -35,11 +35,13 @@ class OpenBoard:
         board: Its file.
         rules: The rules it names.
         truths: Set name -> truth, in the board's order.
+        private: Whether a truth is kept at home: nothing that goes public may tell a label.
     """
 
     board: Board
     rules: Rules
     truths: dict[str, Truth]
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -58,7 +58,8 @@ def hub_results(standings: Standings, standing: Standing, page: str | None = Non
     title, date = str(standings.board["title"]), str(standing.submission["submitted_at"])
     source = {"source_name": title, "source_url": page} if page else {}
     scores = [one for one in standing.sets if one.auc.value is not None]
-    entries = [_entry(one, places[one.set], date, source) for one in scores if places[one.set].name]
+    told = f"{100 * standings.rules['level']:g} %", "; withdrawn" if standing.state == "withdrawn" else ""
+    entries = [_entry(one, places[one.set], date, source, *told) for one in scores if places[one.set].name]
     left_out = {one.set: "the board names no place on the Hub for it" for one in scores if not places[one.set].name}
     index = [_indexed(one, places[one.set], source) for one in scores]
     named = eval_results_to_model_index(standing.name, index) if index else []
@@ -78,7 +79,9 @@ class _Place:
         return cls(name, revision)
 
 
-def _entry(score: SetScore, place: _Place, date: str, source: dict[str, str]) -> EvalResultEntry:
+def _entry(
+    score: SetScore, place: _Place, date: str, source: dict[str, str], level: str, state: str
+) -> EvalResultEntry:
     from huggingface_hub import EvalResultEntry
 
     return EvalResultEntry(
@@ -87,7 +90,7 @@ def _entry(score: SetScore, place: _Place, date: str, source: dict[str, str]) ->
         value=score.auc.value,
         dataset_revision=place.revision or None,
         date=date,
-        notes=_note(score),
+        notes=_note(score, level) + state,
         **source,
     )
 
@@ -109,10 +112,10 @@ def _indexed(score: SetScore, place: _Place, source: dict[str, str]) -> EvalResu
     )
 
 
-def _note(score: SetScore) -> str:
+def _note(score: SetScore, level: str) -> str:
     interval = ""
     if score.auc.low is not None and score.auc.high is not None:
-        interval = f", 95 % interval [{score.auc.low:.3f}, {score.auc.high:.3f}]"
+        interval = f", {level} interval [{score.auc.low:.3f}, {score.auc.high:.3f}]"
     domain = {"cross": "cross-set", "in": "in-set: trained on this set", "unknown": "training data not declared"}
     failed = f"; {score.n_failed} clips failed and count as worst" if score.n_failed else ""
     return f"AUC, fake = 1{interval} over {score.n_components} components; {domain[score.domain]}{failed}"

@@ -173,7 +173,7 @@ class Fetcher:
         if length.isdigit() and int(length) > most:
             raise AddressError(f"has {length} bytes, the submission says {most}")
         data = bytearray()
-        while block := answer.read(_CHUNK):
+        while block := answer.read1(_CHUNK):  # `read` would wait for the whole block, however slowly it drips
             data += block
             if len(data) > most:
                 raise AddressError(f"has more bytes than the {most} that the submission says")

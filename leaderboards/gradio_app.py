@@ -16,7 +16,12 @@ def boards(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
         folder: Holds NAME/leaderboard.json.
     """
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/leaderboard.json"))]
-    return {board["board"]["title"]: board for board in found}
+    titles = [board["board"]["title"] for board in found]
+    named = [
+        title if titles.count(title) == 1 else f"{title} ({board['board']['name']})"
+        for title, board in zip(titles, found, strict=True)
+    ]
+    return dict(zip(named, found, strict=True))
 
 
 def table(board: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:

@@ -60,8 +60,10 @@ def load_standings(
     Raises:
         CmdfdError: Where the board itself cannot be read.
     """
+    from leaderboards.copies import with_copies_noted
     from leaderboards.problems import SubmissionError
     from leaderboards.rank import rank
+    from leaderboards.tables import clean
     from leaderboards.verify import verify
 
     opened = open_board(folder, truth)
@@ -70,6 +72,6 @@ def load_standings(
         try:
             entries.append(verify(opened, path, fetch=fetch))
         except SubmissionError as error:
-            left_out.append((path.name, str(error)))
+            left_out.append((clean(path.name), str(error)))
     say(f"{opened.board.name}: {len(entries)} submissions, {len(left_out)} refused; ranking")
-    return rank(opened, entries, tuple(left_out))
+    return rank(opened, with_copies_noted(entries), tuple(left_out))

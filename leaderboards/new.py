@@ -86,6 +86,7 @@ def _new(args: argparse.Namespace) -> Path:
     if (folder / BOARD_FILE).exists() and not args.replace:
         raise CmdfdError(f"{folder} is there already: choose another name, or --replace")
     parts = [_part(text) for text in args.sets]
+    _no_twice([part.name for part in parts])
     withheld = sorted(part.name for part in parts if part.split in part.data.build.withheld)
     if withheld and args.private_truth is None:
         raise CmdfdError(
@@ -93,6 +94,8 @@ def _new(args: argparse.Namespace) -> Path:
         )
     same = _same_data(args.same_data)
     home = folder if args.private_truth is None else args.private_truth.expanduser() / args.name
+    if args.private_truth is not None:
+        _keep_home(folder, home)
     sets = [_write_part(part, home, lambda text: sys.stderr.write(f"{text}\n")) for part in parts]
     floors = [*args.floor, *([args.metadata_floor] if args.metadata_floor not in (None, *args.floor) else [])]
     (folder / SUBMISSIONS).mkdir(parents=True, exist_ok=True)
@@ -113,6 +116,26 @@ def _new(args: argparse.Namespace) -> Path:
     )
     open_board(folder, args.private_truth.expanduser() if args.private_truth else None)
     return folder
+
+
+def _keep_home(folder: Path, home: Path) -> None:
+    """Truths that are to stay at home must not lie in the board's folder, new ones or those of an earlier board.
+
+    Raises:
+        CmdfdError: Where they would, or do.
+    """
+    if home.resolve().is_relative_to(folder.resolve()):
+        raise CmdfdError("--private-truth names the folder of the boards, which is public; name one at home")
+    left = sorted(path.name for path in folder.glob("truth/*"))
+    if left:
+        raise CmdfdError(f"{folder.name}/truth still holds {left[0]!r}: take it away, or its labels stay public")
+
+
+def _no_twice(names: Sequence[str]) -> None:
+    """Raise CmdfdError where two sets have one name; before anything is written."""
+    for name in names:
+        if names.count(name) > 1:
+            raise CmdfdError(f"{name!r} is named by --set twice: a set's name stands once on a board; leave one out")
 
 
 def _part(text: str) -> _Part:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from leaderboards.tables import Bounds
 
 #: parquet.thrift: PageType and Encoding.
@@ -22,6 +24,8 @@ _ENCODING_FIELD = {_DATA_PAGE: 2, _DATA_PAGE_V2: 4}
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
 _MOST_DEPTH = 8
 _MOST_HEADER_BYTES = 1 << 16
+#: Pages of a file; a writer makes one a MiB of values. Millions of empty ones would take an hour to walk.
+_MOST_PAGES = 50_000
 _PLAINLY = "write it plainly: python -m leaderboards.submit, or pyarrow.parquet.write_table(..., use_dictionary=False)"
 
 
@@ -58,7 +62,7 @@ def check_pages(data: bytes, metadata: Any, bounds: Bounds, where: str) -> None:
         PageError: For pages that are not plain, columns of more values or files of more bytes than are allowed, and
             headers that contradict the footer.
     """
-    total = 0
+    total = walked = 0
     values: dict[str, int] = {}
     rows = 0
     for group_number in range(metadata.num_row_groups):
@@ -67,7 +71,8 @@ def check_pages(data: bytes, metadata: Any, bounds: Bounds, where: str) -> None:
         for column_number in range(group.num_columns):
             column = group.column(column_number)
             name = str(column.path_in_schema).partition(".")[0] or where
-            pages = _pages(data, column, name)
+            pages = _pages(data, column, name, _MOST_PAGES - walked)
+            walked += len(pages)
             counted = sum(page.values for page in pages)
             if counted != column.num_values:
                 raise PageError(name, f"its pages have {counted} values, the footer says {column.num_values}")
@@ -81,15 +86,17 @@ def check_pages(data: bytes, metadata: Any, bounds: Bounds, where: str) -> None:
         raise PageError("file", f"its row groups have {rows} rows, the footer says {metadata.num_rows}")
 
 
-def _pages(data: bytes, column: Any, name: str) -> list[_Page]:
+def _pages(data: bytes, column: Any, name: str, most: int) -> list[_Page]:
     if column.has_dictionary_page or column.dictionary_page_offset:
         raise PageError(name, "has a dictionary, by which a small file can grow without bound")
     at, end = column.data_page_offset, column.data_page_offset + column.total_compressed_size
     if not 4 <= at <= end <= len(data):
         raise PageError(name, f"its pages would lie at {at} to {end} of {len(data)} bytes")
-    found = []
+    found: list[_Page] = []
     while at < end:
-        reader = _Reader(data, at, min(end, at + _MOST_HEADER_BYTES))
+        if len(found) >= most:
+            raise PageError(name, f"has too many pages, at most {_MOST_PAGES} are read of a file")
+        reader = Reader(data, at, min(end, at + _MOST_HEADER_BYTES))
         try:
             header = reader.struct()
         except (IndexError, ValueError) as error:
@@ -115,8 +122,14 @@ def _page(header: dict[int, Any], name: str) -> _Page:
     return _Page(int(values or 0), int(unpacked or 0))
 
 
-class _Reader:
-    """Thrift's compact protocol, as far as page headers need it."""
+class Reader:
+    """Thrift's compact protocol, as far as page headers and footers need it.
+
+    Args:
+        data: Bytes.
+        at: Where to begin; moves on.
+        end: Where to stop.
+    """
 
     def __init__(self, data: bytes, at: int, end: int) -> None:
         self._data = data
@@ -125,13 +138,30 @@ class _Reader:
 
     def struct(self, depth: int = 0) -> dict[int, Any]:
         """Fields by their number."""
-        found: dict[int, Any] = {}
+        return {number: self._value(kind, depth) for number, kind in self.fields()}
+
+    def fields(self) -> Iterator[tuple[int, int]]:
+        """Number and type of every field of a struct; whoever asks for the next has read the value before."""
         number = 0
         while byte := self._byte():
             delta = byte >> 4
             number = number + delta if delta else self._signed()
-            found[number] = self._value(byte & 15, depth)
-        return found
+            yield number, byte & 15
+
+    def skip_value(self, kind: int) -> None:
+        """Go past a value.
+
+        Raises:
+            IndexError: Where it runs over the end.
+            ValueError: For a type that is none, or too deep a nesting.
+        """
+        self._value(kind, 0)
+
+    def list_head(self) -> tuple[int, int]:
+        """Size and type of a list."""
+        byte = self._byte()
+        size = byte >> 4
+        return self._unsigned() if size == 15 else size, byte & 15
 
     def _value(self, kind: int, depth: int) -> Any:  # noqa: PLR0911 - one for each type
         if depth > _MOST_DEPTH:
@@ -153,11 +183,8 @@ class _Reader:
         raise ValueError(f"unknown type {kind}")
 
     def _list(self, depth: int) -> None:
-        byte = self._byte()
-        size = byte >> 4
-        size = self._unsigned() if size == 15 else size
+        size, kind = self.list_head()
         for _ in range(size):
-            kind = byte & 15
             if kind in (_TRUE, _FALSE):
                 self._byte()
             else:

@@ -32,6 +32,10 @@ SetSplit = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]
 #: An address that a person may follow; never fetched except `Predictions.url`, which has rules of its own.
 Link = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(/[^\s\"'<>`\\]*)?\z", max_length=500)]
 
+#: A repository of the Hub, at a tag or commit.
+_PART = "[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+HubPlace = Annotated[str, StringConstraints(pattern=rf"^{_PART}/{_PART}(@{_PART})?\z")]
+
 
 def _date(value: Any) -> Any:
     # YAML readers make date objects of dates
@@ -72,7 +76,7 @@ class BoardSet(_File):
     truth: Annotated[str, StringConstraints(pattern=r"^truth/[a-z0-9][a-z0-9._-]{0,99}\.parquet\z")]
     truth_sha256: Sha256
     manifest_sha256: Sha256 | None = Field(default=None, description="of the whole set, see cmdfd.dataset")
-    hub: str | None = Field(default=None, description="ORG/NAME@TAG where the media can be had")
+    hub: HubPlace | None = Field(default=None, description="ORG/NAME@TAG where the media can be had")
     note: Words = ""
 
 

@@ -99,7 +99,7 @@ def verify_rerun(board: OpenBoard, entry: Entry, path: Path, args: argparse.Name
     at = f" ({match.differs[0]}, clip {match.differs[1]})" if match.max_difference else ""
     agree = f"rank correlation {match.rank_agreement:.6f}"
     said = f"{match.n_clips} clips, largest difference {match.max_difference:.3g}{at}, {agree}"
-    if match.max_difference > args.tolerance:
+    if not match.max_difference <= args.tolerance:  # so that NaN is no tolerance
         raise CmdfdError(f"{path.name}: the rerun differs: {said}; the tolerance is {args.tolerance:g}")
     lines = [f"  the rerun agrees: {said}"]
     if not args.stamp:

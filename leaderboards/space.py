@@ -93,6 +93,8 @@ def make_space(standings: Sequence[Standings], out: Path, sdk: str, title: str, 
 
         build_site(standings, out, boards)
     else:
+        for old in out.glob("boards/*/leaderboard.json"):  # a board that is no longer named would go on being shown
+            old.unlink()
         for one in standings:
             place = out / "boards" / str(one.board["name"]) / "leaderboard.json"
             place.parent.mkdir(parents=True, exist_ok=True)

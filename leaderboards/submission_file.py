@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from leaderboards.problems import Problem, SubmissionError
 from leaderboards.records import Submission
 from leaderboards.tables import clean
+from leaderboards.training import look
 from leaderboards.yamlfile import read_yaml, record_of
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ _FIRST_DAY = date(2026, 1, 1)
 _MOST_NAMES = 200
 #: "/data/sets", "C:\sets", "~/sets", "../sets", "file:...": places of a machine, which nobody else can look at.
 _LOCAL = re.compile(r"^(/|~|\.{1,2}/|[A-Za-z]:[\\/]|\\\\|file:)")
+#: Names that Windows keeps for devices: a checkout with such a file fails there.
+_DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)\d")
 _SUFFIXES = {"predictions": ".parquet", "pixels": ".pixels.parquet"}
 
 
@@ -65,6 +69,8 @@ def _identity(submission: Submission, path: Path, board: Board) -> Iterator[_Fou
     slug = submission.system.slug
     if path.name != f"{slug}.yaml":
         yield ("system", "slug"), f"is {slug!r}, but the file is called {clean(path.name)!r}", f"rename it {slug}.yaml"
+    if _DEVICES.fullmatch(slug):
+        yield ("system", "slug"), f"{slug!r} is no name for a file on Windows", "choose another"
     if submission.board != board.name:
         yield ("board",), f"is {submission.board!r}, but this is the board {board.name!r}", "submit to one of them"
     repeated = sorted({one for one in submission.system.modalities if submission.system.modalities.count(one) > 1})
@@ -83,11 +89,12 @@ def _identity(submission: Submission, path: Path, board: Board) -> Iterator[_Fou
 
 def _neighbours(submission: Submission, path: Path) -> Iterator[_Found]:
     """File systems and addresses may not tell capitals apart, so a slug must be unique without them."""
-    for other in sorted(path.parent.glob("*")):
-        stem = other.name.removesuffix(".yaml").removesuffix(".yml")
+    # names alone, since every submission looks at all others
+    for other in sorted(os.listdir(path.parent)):  # noqa: PTH208
+        stem, dot, suffix = other.rpartition(".")
         taken = stem.casefold() == submission.system.slug.casefold()
-        if other.name != path.name and taken and other.suffix.casefold() in (".yaml", ".yml"):
-            yield ("system", "slug"), f"{submission.system.slug!r} is taken by {clean(other.name)!r}", "choose another"
+        if taken and dot and suffix.casefold() in ("yaml", "yml") and other != path.name:
+            yield ("system", "slug"), f"{submission.system.slug!r} is taken by {clean(other)!r}", "choose another"
 
 
 def _days(submission: Submission) -> Iterator[_Found]:
@@ -138,7 +145,7 @@ def _declared(submission: Submission) -> Iterator[_Found]:
 
 def _stamps(submission: Submission) -> Iterator[_Found]:
     stamp = submission.reproduction
-    if stamp is not None and stamp.by.casefold() == submission.submitter.name.casefold():
+    if stamp is not None and look(stamp.by) == look(submission.submitter.name):
         yield ("reproduction", "by"), f"{clean(stamp.by)!r} is the submitter", "somebody else must run the system again"
     if submission.withdrawn is not None and not submission.withdrawn.reason.strip():
         yield ("withdrawn", "reason"), "is empty", "say why"

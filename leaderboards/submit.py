@@ -154,10 +154,16 @@ def _one(args: argparse.Namespace, board: OpenBoard, detector: str, meta: Meta, 
         entry = verify(board, path)
     except SubmissionError as error:
         sys.stderr.write(f"{error}\n")
-        _say(args, path, ["not ready: correct the above" + (f"; blanks: {', '.join(blanks)}" if blanks else "")])
+        _say(args, path, [_redo(args) + (f"; blanks: {', '.join(blanks)}" if blanks else "")])
         return 2
     _say(args, path, [*preview(board, entry), *_next(args, path, blanks, bool(pixels))])
     return 0
+
+
+def _redo(args: argparse.Namespace) -> str:
+    if args.dry_run:
+        return "not ready: correct the above"
+    return "not ready: correct the above in the YAML, or give the command again with --replace"
 
 
 def _say(args: argparse.Namespace, path: Path, lines: Sequence[str]) -> None:

@@ -81,7 +81,7 @@ def read_bytes(path: Path, most: int, field: str) -> bytes:
     Raises:
         SubmissionError: If it is not there, is not a regular file, or is larger.
     """
-    where = path.name
+    where = clean(path.name)
     try:
         # O_NONBLOCK: a named pipe would wait for its writer
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -130,15 +130,19 @@ def parse_table(data: bytes, schema: pa.Schema, bounds: Bounds, where: str) -> p
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from leaderboards.footers import plain_footer
     from leaderboards.pages import PageError, check_pages
 
     _check_kind(data, where)
     try:
+        data = plain_footer(data)
         file = pq.ParquetFile(pa.BufferReader(data), memory_map=False, thrift_string_size_limit=_MOST_FOOTER_BYTES)
         _check_footer(file.metadata, bounds, where)
         _check_columns(file.schema_arrow, schema, where)
         check_pages(data, file.metadata, bounds, where)
-        return file.read(use_threads=False).select(schema.names).cast(schema)
+        table = file.read(use_threads=False).select(schema.names).cast(schema)
+        table.validate(full=True)  # text that is no UTF-8 would be found where nobody expects it
+        return table
     except PageError as error:
         raise refused(where, error.column, error.reason, error.fix) from error
     except (pa.ArrowException, OSError, ValueError, OverflowError, NotImplementedError) as error:

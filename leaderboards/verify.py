@@ -58,8 +58,11 @@ def _verified(board: OpenBoard, submission: Submission, path: Path, fetch: bool 
     from leaderboards.findings import Findings
     from leaderboards.predictions import pixel_schema, schema
     from leaderboards.problems import SubmissionError
-    from leaderboards.tables import parse_table
+    from leaderboards.tables import parse_table, refused
 
+    if board.private and submission.pixels is not None:
+        fix = "leave it out"
+        raise refused(path.name, "pixels", "its counts tell which clips are forged, and this board keeps that", fix)
     floor = submission.system.slug in board.board.floors
     bounds = bounds_of(board)
     name = _name_of(submission.predictions)

@@ -21,10 +21,18 @@ Record = TypeVar("Record", bound=BaseModel)
 #: A submission has a page of text; a board with fifty sets has twenty.
 MOST_YAML_BYTES = 200_000
 _MOST_DEPTH = 12
+_SEE = "see docs/submit_a_detector.md"
+#: Keys and values of a file, and the begins and ends around them; a board of fifty sets has a thousand. Each costs the
+#: reader a tenth of a millisecond.
+_MOST_EVENTS = 10_000
 #: Unicode categories of characters that no name needs: controls, invisible ones (they can reverse or split a name),
 #: halves of pairs, private ones.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _LAYOUT = frozenset("\n\t")
+#: Letters and signs that are drawn as nothing: a name of them looks empty, or like another's.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+#: Marks on one letter; the Unicode standard (UAX 15, Stream-Safe Text) allows 30, languages need 4.
+_MOST_MARKS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +65,7 @@ def read_yaml(path: Path, most: int = MOST_YAML_BYTES) -> YamlFile:
     Raises:
         SubmissionError: If it is not plain YAML, or has what no such file needs.
     """
-    name = path.name
+    name = clean(path.name)
     data = read_bytes(path, most, "file")
     try:
         text = data.decode("utf-8")
@@ -84,7 +92,7 @@ def parse_yaml(text: str, name: str) -> YamlFile:
         raise SubmissionError([_from_error(str(error), name)]) from error
     file = YamlFile(name, tree, plain(tree))
     if not isinstance(file.data, dict):
-        raise SubmissionError([Problem(name, "file", "must be a mapping of fields", "see docs/submit_a_detector.md")])
+        raise SubmissionError([Problem(name, "file", "must be a mapping of fields", _SEE)])
     hidden = [
         file.problem(place, f"holds the hidden character U+{ord(char):04X}", "remove it")
         for place, char in _hidden(file.data)
@@ -94,27 +102,26 @@ def parse_yaml(text: str, name: str) -> YamlFile:
     return file
 
 
-def _shape_problems(text: str, name: str) -> list[Problem]:  # noqa: PLR0911 - one for each fault
+def _shape_problems(text: str, name: str) -> list[Problem]:
     """Looks at the stream of events, before any of it becomes an object."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     depth = documents = 0
     try:
-        for event in YAML(typ="rt", pure=True).parse(text):
+        for number, event in enumerate(YAML(typ="rt", pure=True).parse(text)):
             kind = type(event).__name__
-            line = event.start_mark.line + 1
             documents += kind == "DocumentStartEvent"
             depth += kind.endswith("StartEvent") - kind.endswith("EndEvent")
-            if kind == "AliasEvent" or (getattr(event, "anchor", None) and kind != "AliasEvent"):
-                return [Problem(name, "file", "has an anchor or alias", "write the value out", line)]
-            if getattr(event, "tag", None):
-                tag = clean(str(event.tag))
-                return [Problem(name, "file", f"has the tag {tag}", "write plain values; no object is ever made", line)]
+            reason, fix = _event_problem(event, kind)
             if depth > _MOST_DEPTH:
-                return [Problem(name, "file", "is nested too deeply", "see docs/submit_a_detector.md", line)]
+                reason, fix = "is nested too deeply", _SEE
+            elif number > _MOST_EVENTS:
+                reason, fix = f"has more than {_MOST_EVENTS} keys and values", "shorten it"
+            if reason:
+                return [Problem(name, "file", reason, fix, event.start_mark.line + 1)]
     except RecursionError:
-        return [Problem(name, "file", "is nested too deeply", "see docs/submit_a_detector.md")]
+        return [Problem(name, "file", "is nested too deeply", _SEE)]
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         said = clean(str(getattr(error, "problem", None) or error).splitlines()[0], 200)
@@ -122,6 +129,19 @@ def _shape_problems(text: str, name: str) -> list[Problem]:  # noqa: PLR0911 - o
     except ValueError as error:
         return [Problem(name, "file", f"is not YAML: {clean(str(error), 200)}")]
     return [Problem(name, "file", f"has {documents} documents, it must be one")] if documents != 1 else []
+
+
+def _event_problem(event: Any, kind: str) -> tuple[str, str]:
+    """What no such file needs, and what to do; ("", "") where nothing is wrong."""
+    if kind == "AliasEvent" or getattr(event, "anchor", None):
+        return "has an anchor or alias", "write the value out"
+    if getattr(event, "version", None) or getattr(event, "tags", None):
+        return "has a directive (%YAML, %TAG), by which readers differ", "remove it"
+    if getattr(event, "tag", None):
+        return f"has the tag {clean(str(event.tag))}", "write plain values; no object is ever made"
+    if kind == "ScalarEvent" and event.value == "<<" and not event.style:
+        return "has the merge key <<", "write the fields out"
+    return "", ""
 
 
 def _from_error(text: str, name: str) -> Problem:
@@ -134,7 +154,7 @@ def _from_error(text: str, name: str) -> Problem:
 
 def _hidden(data: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
     if isinstance(data, str):
-        found = next((char for char in data if unicodedata.category(char) in _HIDDEN and char not in _LAYOUT), None)
+        found = None if data.isascii() and data.isprintable() else _hidden_sign(data)
         if found is not None:
             yield place, found
     elif isinstance(data, dict):
@@ -144,6 +164,16 @@ def _hidden(data: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any,
     elif isinstance(data, list):
         for number, value in enumerate(data):
             yield from _hidden(value, (*place, number))
+
+
+def _hidden_sign(text: str) -> str | None:
+    marks = 0
+    for char in text:
+        category = unicodedata.category(char)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        if (category in _HIDDEN and char not in _LAYOUT) or char in _BLANK or marks > _MOST_MARKS:
+            return char
+    return None
 
 
 def record_of(file: YamlFile, kind: type[Record]) -> Record:

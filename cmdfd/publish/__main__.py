@@ -132,8 +132,10 @@ def _tell(outcome: Outcome, options: PublishOptions) -> int:
         return 0
     done = outcome.published
     out(f"published: {done.url}\n")
-    out(f"  commit {done.commit}, tag {options.repo.tag}, {done.n_files} files, {done.n_rows} rows loaded back equal\n")
-    out(f'  load_dataset("{options.repo.id}", revision="{options.repo.tag}")\n')
+    rows = "" if outcome.staged.recipe_only else f", {done.n_rows} rows loaded back equal"
+    out(f"  commit {done.commit}, tag {options.repo.tag}, {done.n_files} files{rows}\n")
+    if not outcome.staged.recipe_only:
+        out(f'  load_dataset("{options.repo.id}", revision="{options.repo.tag}")\n')
     out("  requests for access wait for your answer on the page of the repository\n")
     return 0
 

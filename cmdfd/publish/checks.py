@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cmdfd.errors import CmdfdError
 from cmdfd.publish.records import Checked, Problem
 from cmdfd.publish.rights_check import Found, rights_found
-from cmdfd.report.text import plural
+from cmdfd.report.text import listing, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cmdfd.audit.records import AuditReport
+    from cmdfd.audit.run import AuditOptions
     from cmdfd.audit.severity import Severity
+    from cmdfd.audit.targets.target import Target
     from cmdfd.dataset import Dataset
 
 Say = Callable[[str], None]
@@ -151,7 +153,10 @@ def _sound(dataset: Dataset) -> Found:
 
 
 def _audit(dataset: Dataset, options: CheckOptions, say: Say) -> tuple[AuditReport | None, list[Problem], list[str]]:
-    """The audit of everything that goes public, withheld splits included (their labels are at home)."""
+    """Judge the audit of everything that goes public, withheld splits included (their labels are at home).
+
+    The report is what may be told of it: that of the open splits.
+    """
     from cmdfd.audit.analysis import Settings
     from cmdfd.audit.run import AuditOptions, audit
     from cmdfd.audit.targets.opening import open_target
@@ -166,7 +171,9 @@ def _audit(dataset: Dataset, options: CheckOptions, say: Say) -> tuple[AuditRepo
         workers=options.workers,
     )
     try:
-        report = audit(open_target([dataset.folder]), how, say).report
+        target = open_target([dataset.folder])
+        report = audit(target, how, say).report
+        told = _of_open_splits(target, dataset, how, say) if dataset.build.withheld else report
     except _BROKEN as error:
         fix = f"see what it says: python -m cmdfd.audit {dataset.folder}"
         return None, [*problems, Problem("audit_missing", "audit", f"it could not be made: {error}", fix)], notes
@@ -175,7 +182,33 @@ def _audit(dataset: Dataset, options: CheckOptions, say: Say) -> tuple[AuditRepo
         failed = [_untested(report.comparisons[0].note if report.comparisons else "no clip has a label")]
     elif not failed and report.blind:
         failed = [_untested("even strong cues that were put in went unseen, so that finding none says nothing")]
-    return report, [*problems, *failed], [*notes, *_audit_notes(report, options)]
+    if dataset.build.withheld:
+        notes.append(_told_of(told, dataset))
+    return told, [*problems, *failed], [*notes, *_audit_notes(report, options)]
+
+
+def _of_open_splits(target: Target, dataset: Dataset, how: AuditOptions, say: Say) -> AuditReport | None:
+    """The audit that may be told: numbers over withheld splits as well would tell of their labels."""
+    from cmdfd.audit.run import audit
+
+    hidden = set(dataset.build.withheld)
+    shown = ~target.clips["split"].isin(hidden)
+    if not shown.any():
+        return None
+    say("auditing the open splits once more, alone: this is what is told")
+    clips = target.clips[shown].reset_index(drop=True)
+    note = f"the open splits: {plural(len(clips), 'clip')}, {plural(clips['component'].nunique(), 'component')}"
+    return audit(replace(target, clips=clips, notes=(note,), stages=None), how, say).report
+
+
+def _told_of(told: AuditReport | None, dataset: Dataset) -> str:
+    hidden = listing(sorted(dataset.build.withheld))
+    if told is None:
+        return f"the audit was made over {hidden}, whose labels are withheld, and its numbers with them"
+    return (
+        f"the audit that is told is that of the open splits alone; all splits, {hidden} too, were audited before "
+        "publishing, and what was found there is withheld with their labels"
+    )
 
 
 def _gate_of_build(dataset: Dataset) -> tuple[list[Problem], list[str]]:
@@ -246,10 +279,25 @@ def _judged(
             overrides[code] = accept[code]
             said.append(f"{code} lifted ({plural(len(some), 'problem')}, e.g. {some[0].where}): {accept[code]}")
             continue
+        kept += shortened(some)
+    for code in sorted(set(accept) - set(by_code)):
+        said.append(f"--accept {code} was not needed")
+    return Checked(tuple(kept), report, tuple(dict.fromkeys(said)), overrides)
+
+
+def shortened(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The first problems of every code; the rest of a code is counted.
+
+    Args:
+        problems: In any number.
+    """
+    by_code: dict[str, list[Problem]] = {}
+    for one in dict.fromkeys(problems):
+        by_code.setdefault(one.code, []).append(one)
+    kept: list[Problem] = []
+    for code, some in by_code.items():
         kept += some[:SHOWN]
         if len(some) > SHOWN:
             rest = f"and {len(some) - SHOWN} more of the same kind"
             kept.append(Problem(code, f"{len(some)} places", rest, some[0].fix))
-    for code in sorted(set(accept) - set(by_code)):
-        said.append(f"--accept {code} was not needed")
-    return Checked(tuple(kept), report, tuple(dict.fromkeys(said)), overrides)
+    return tuple(kept)

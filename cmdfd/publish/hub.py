@@ -34,11 +34,12 @@ _SHOWN = 5
 _AGAIN = "run the same command again; it goes on where it stopped"
 
 
-def plan(repo: Repo) -> list[str]:
+def plan(repo: Repo, *, media: bool = True) -> list[str]:
     """The calls that `publish` makes, in order, for a dry run.
 
     Args:
         repo: Where a set shall go.
+        media: Whether clips go there, which can be loaded back.
 
     Raises:
         CmdfdError: `bad_repo` for a name or tag that cannot be one.
@@ -59,7 +60,7 @@ def plan(repo: Repo) -> list[str]:
         f"see that the tag {repo.tag} is free, or holds the same files",
         "upload the folder; delete files of an earlier version that are not staged any more",
         "compare every file: path, bytes, SHA-256",
-        "load it back with datasets.load_dataset",
+        *(["load it back with datasets.load_dataset, whole and streaming; compare every row"] if media else []),
         f"tag that commit {repo.tag}",
         "read gate and privacy back",
         *last,
@@ -104,7 +105,7 @@ def publish(staged: Staged, repo: Repo, say: Callable[[str], None], *, verify: C
         _compare(remote, staged, commit)
         done(f"{plural(len(staged.files), 'file')} of commit {commit[:12]} are equal to those at home")
     rows = verify(commit)
-    done(f"{plural(rows, 'row')} loaded back")
+    done(f"{plural(rows, 'row')} loaded back" if rows else "there are no media to load back")
     _tag(remote, repo, commit, done)
     _exposed(remote, repo, staged, commit, done)
     return Published(repo, commit, remote.url, len(staged.files), rows, tuple(steps))

@@ -32,7 +32,7 @@ def plan_lines(staged: Staged, checked: Checked, repo: Repo, blanks: Sequence[st
         f"{clean(staged.name)} -> dataset {repo.id}, tag {repo.tag}, {what}",
         f"{plural(len(staged.files), 'file')}, {_size(staged.size)}; each with its SHA-256 in {listing}",
         *(f"  {count:6d}  {_size(size):>9}  {name}" for name, count, size in _groups(staged)),
-        *(f"  {step}" for step in plan(repo)),
+        *(f"  {step}" for step in plan(repo, media=not staged.recipe_only)),
     ]
     lines += [f"stays at home: {clean(name)}: {clean(why)}" for name, why in staged.kept_home]
     lines += [f"accepted: {code}: {clean(reason)}" for code, reason in checked.overrides.items()]

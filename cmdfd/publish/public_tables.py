@@ -24,6 +24,7 @@ from cmdfd.tables import (
     schema,
     write_table,
 )
+from cmdfd.takedown.tombstones import MARKS_FILE, TOMBSTONE_COLUMNS, TOMBSTONES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from cmdfd.dataset import BuildFile, Dataset
     from cmdfd.publish.scrub import Private
 
-#: Written by `python -m cmdfd.takedown`: clips that were withdrawn.
-TOMBSTONES = "tombstones.parquet"
-_TOMBSTONE_COLUMNS = {"id": "string", "state": "string", "version": "string"}
 #: What a split whose labels are withheld counts instead of kinds.
 WITHHELD_KIND = "withheld"
 
@@ -96,11 +94,11 @@ def write_public_tables(dataset: Dataset, clips: Sequence[Clip], folder: Path, p
             _write_shown(dataset, folder, name, shown, private)
     if (dataset.folder / TOMBSTONES).is_file():
         rows = [
-            clean_row({name: str(row[name]) for name in _TOMBSTONE_COLUMNS}, private)
+            clean_row({name: str(row[name]) for name in TOMBSTONE_COLUMNS}, private)
             for row in read_table(dataset.folder / TOMBSTONES)
         ]
         rows.sort(key=lambda row: (row["id"], row["version"]))
-        write_table(folder / TOMBSTONES, rows, schema(_TOMBSTONE_COLUMNS))
+        write_table(folder / TOMBSTONES, rows, schema(TOMBSTONE_COLUMNS))
 
 
 def _write_shown(dataset: Dataset, folder: Path, name: str, shown: set[str], private: Private) -> None:
@@ -152,6 +150,7 @@ def home_of(dataset: Dataset, *, recipe_only: bool = False) -> tuple[tuple[str, 
     reasons = {
         REFUSED: "names sources that were not used, and why",
         "journal.jsonl": "times, hosts and memory of the build",
+        MARKS_FILE: "hashes of the people and recordings that were withdrawn, so that no build brings them back",
         "sheets": "the card and the audit say the same",
         ".work": "intermediate files of the build",
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cmdfd.audit.severity import Severity
     from cmdfd.dataset import Dataset
     from cmdfd.publish.records import Checked, Format, Published, Repo, Staged
+    from cmdfd.publish.words import CardWords
 
 Say = Callable[[str], None]
 
@@ -81,8 +82,9 @@ def publish(options: PublishOptions, say: Say = lambda _: None) -> Outcome:
             the Hub refuses.
     """
     from cmdfd.dataset import Dataset
-    from cmdfd.publish.checks import CheckOptions, check
+    from cmdfd.publish.checks import CheckOptions, check, shortened
     from cmdfd.publish.documents import read_words
+    from cmdfd.publish.records import RefusedError
     from cmdfd.publish.remote import check_repo
 
     check_repo(options.repo)  # it names a folder, too, and should not cost an audit
@@ -101,17 +103,18 @@ def publish(options: PublishOptions, say: Say = lambda _: None) -> Outcome:
     if checked.problems:
         return Outcome(checked)
     dataset = Dataset.open(options.folder)
-    staged, blanks = _staged(dataset, checked, options, words, say)
+    try:
+        staged, blanks = _staged(dataset, checked, options, words, say)
+    except RefusedError as error:
+        return Outcome(replace(checked, problems=shortened(error.problems)))
     if options.dry_run:
         return Outcome(checked, staged, blanks)
     return Outcome(checked, staged, blanks, _upload(dataset, staged, options, say))
 
 
 def _staged(
-    dataset: Dataset, checked: Checked, options: PublishOptions, words: object, say: Say
+    dataset: Dataset, checked: Checked, options: PublishOptions, words: CardWords, say: Say
 ) -> tuple[Staged, tuple[str, ...]]:
-    from dataclasses import replace
-
     from cmdfd.publish.documents import write_documents
     from cmdfd.publish.staging import stage, staged_files
 
@@ -119,15 +122,28 @@ def _staged(
     say(f"making the public copy in {out}")
     staged = stage(dataset, out, options.layout, recipe_only=options.recipe_only, say=say)
     say("writing card, Croissant and audit")
-    blanks = write_documents(
-        dataset,
-        staged,
-        checked,
-        options.repo,
-        words,  # type: ignore[arg-type]  # what read_words gave
-        framework=options.framework,
-    )
-    return replace(staged, files=staged_files(staged.folder)), blanks
+    blanks = write_documents(dataset, staged, checked, options.repo, words, framework=options.framework)
+    before = {file.path for file in staged.files}
+    staged = replace(staged, files=staged_files(staged.folder))
+    written = frozenset(file.path for file in staged.files if file.path not in before)
+    _look_again(dataset, staged, written, options, words)
+    return staged, blanks
+
+
+def _look_again(
+    dataset: Dataset, staged: Staged, written: frozenset[str], options: PublishOptions, words: CardWords
+) -> None:
+    """Refuse documents that give away a place, a person or a withheld clip; staging looked at everything else."""
+    from cmdfd.publish.records import RefusedError
+    from cmdfd.publish.scrub import private_of
+    from cmdfd.publish.staging import private_records
+    from cmdfd.publish.sweep import sweep
+
+    repo = options.repo
+    told = " ".join([repo.id, f"{repo.id}@{repo.tag}", options.framework or "", words.model_dump_json()])
+    private = private_of(dataset.folder, private_records(dataset))
+    if problems := sweep(staged.folder, private, dataset, names=written, told=told):
+        raise RefusedError(tuple(problems))
 
 
 def _upload(dataset: Dataset, staged: Staged, options: PublishOptions, say: Say) -> Published:

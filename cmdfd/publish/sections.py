@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from cmdfd.audit.report.prose import markdown
 from cmdfd.publish.audit_section import audit_section
 from cmdfd.publish.licences import overridden
-from cmdfd.publish.public_tables import TOMBSTONES
+from cmdfd.publish.versions import version_rows
 from cmdfd.publish.words import fenced, prose
 from cmdfd.report.text import NOTHING, duration, listing, plural
+from cmdfd.takedown.tombstones import TOMBSTONES, read_tombstones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from cmdfd.publish.facts import KindFacts, SetFacts, SplitFacts
     from cmdfd.publish.licences import Ledger
     from cmdfd.publish.records import Checked, Repo, Staged
-    from cmdfd.publish.words import CardWords
 
 #: Under so many components an interval is marked unreliable by this suite, and no p is given.
 RELIABLE_COMPONENTS = 12
@@ -94,7 +94,7 @@ def _of_publisher(dataset: Dataset, repo: Repo, blanks: Blanks) -> dict[str, Any
         "title": markdown(words.title or dataset.name),
         "said": blanks.said,
         "social_impact": prose(words.social_impact) if words.social_impact else "",
-        "changes": _changes(words, repo, _withdrawn(dataset), blanks),
+        "changes": version_rows(repo, read_tombstones(dataset.folder), blanks),
         "citation": _citation(blanks),
         "maintainers": listing([markdown(name) for name in words.maintainers], 20),
         "takedown": _takedown(blanks),
@@ -336,38 +336,6 @@ def _limits(facts: SetFacts) -> str:
         lines.append(f"- Planned clips or files that could not be made or used: {listing(told, 30)}.")
     lines += [f"- {markdown(note)}" for note in facts.build.notes]
     return "\n".join(lines)
-
-
-def _changes(words: CardWords, repo: Repo, withdrawn: int, blanks: Blanks) -> list[list[str]]:
-    rows = [
-        [
-            markdown(one.version),
-            one.date or blanks.blank(f"date of {one.version}"),
-            " ".join(prose(one.what).replace("|", "\\|").split())
-            if one.what
-            else blanks.blank(f"what changed in {one.version}"),
-            str(one.withdrawn),
-        ]
-        for one in words.changes
-    ]
-    if all(one.version.removeprefix("v") != repo.tag.removeprefix("v") for one in words.changes):
-        first = not words.changes and not withdrawn
-        what = "first release" if first else blanks.blank(f"what changed in {repo.tag}")
-        date = blanks.blank(f"date of {repo.tag}")
-        rows.insert(0, [markdown(repo.tag), date, what, str(withdrawn)])
-    return rows
-
-
-def _in_cell(text: str) -> str:
-    """Prose in one line of a table."""
-    return " ".join(prose(text).replace("|", "\\|").split())
-
-
-def _withdrawn(dataset: Dataset) -> int:
-    """Clips that takedowns took out of the set so far."""
-    from cmdfd.takedown.tombstones import read_tombstones
-
-    return len(read_tombstones(dataset.folder))
 
 
 def _takedown(blanks: Blanks) -> str:

@@ -10,7 +10,7 @@ from cmdfd.publish.records import Problem
 from cmdfd.tables import LABEL_COLUMNS, LABELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from cmdfd.dataset import Dataset
@@ -22,13 +22,18 @@ _BUG = "report it as a bug of cmdfd.publish; nothing was sent"
 _FIX = "take it out of the recipe, sources.csv or the generator's details, build again, and report it as a bug"
 
 
-def sweep(folder: Path, private: Private, public: Dataset) -> list[Problem]:
+def sweep(
+    folder: Path, private: Private, public: Dataset, *, names: Collection[str] | None = None, told: str = ""
+) -> list[Problem]:
     """Look through every file of a public copy.
 
     Args:
         folder: The copy, in any layout.
         private: What must not be read in it.
-        public: The same as a VideoFolder.
+        public: The same as a VideoFolder, or the set at home: which clips are withheld.
+        names: Files to look at, POSIX, relative to the folder; None for all.
+        told: What the publisher wrote by hand, to be read by everybody: addresses and names in it are no leaks, places
+            of a machine are.
 
     Returns:
         "personal_data" for what names a place, a person or a machine, "withheld_label" for a withheld clip that is
@@ -37,16 +42,23 @@ def sweep(folder: Path, private: Private, public: Dataset) -> list[Problem]:
     hidden = {clip.id for clip in public.rows if clip.split in public.build.withheld}
     problems: list[Problem] = []
     for path in sorted(folder.rglob("*")):
-        if not path.is_file():
-            continue
         name = path.relative_to(folder).as_posix()
+        if not path.is_file() or (names is not None and name not in names):
+            continue
         if path.suffix.lower() in _MEDIA:
             problems += tag_problems(path, name, private)
         for where, text in _texts(path, name):
-            problems += [Problem("personal_data", where, f"it holds {told}", _FIX) for told in private.found(text)]
-        problems += [Problem("personal_data", name, f"the path holds {told}", _FIX) for told in private.found(name)]
+            left = [what for what in private.found(text) if not _wanted(what, told)]
+            problems += [Problem("personal_data", where, f"it holds {what}", _FIX) for what in left]
+        problems += [Problem("personal_data", name, f"the path holds {what}", _FIX) for what in private.found(name)]
         problems += _withheld(path, name, hidden, public.build.withheld)
     return problems
+
+
+def _wanted(what: str, told: str) -> bool:
+    """Whether the publisher wrote an address or name himself, e.g. as the contact."""
+    kind, _, rest = what.partition("'")
+    return kind.strip() in ("the address", "the name") and rest.rstrip("'") in told
 
 
 def _texts(path: Path, name: str) -> Iterator[tuple[str, str]]:

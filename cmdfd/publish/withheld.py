@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 _PUBLIC = ("scene", "platform", "fps", "n_frames", "width", "height", "sample_rate", "n_samples")
 #: Sources whose takes are drawn from the seed alone, so that seed and program make them anywhere.
 _DRAWN_SOURCES = frozenset({"talkers"})
-#: Seeds below are what people type; all of them are tried against the public ids in a minute.
-MIN_SECRET_SEED = 10**9
+#: Public ids tell when a seed is the right one, and one graphics card tries all of 32 bits in seconds: about 2 * 10**10
+#: SHA-256 a second (hashcat's benchmarks), so that these 2**60 at least take it two years, 62 random bits seven.
+MIN_SECRET_SEED = 2**60
+#: Draws 62 bits, with one above them that never makes the seed a small one.
+_DRAW = 'python -c "import secrets; print(2**62 + secrets.randbits(62))"'
 #: As for names; corrected for everything that is tried.
 _FALSE_ALARM = 1e-5
 
@@ -138,10 +141,10 @@ def _seed(dataset: Dataset) -> Found:
     splits = ", ".join(dataset.build.withheld)
     if kind in _DRAWN_SOURCES and seed < MIN_SECRET_SEED:
         reason = f"seed {seed} can be guessed: {kind} and this program then build {splits} again, labels and all"
-        fix = f"draw a secret `seed` between {MIN_SECRET_SEED} and {2**32 - 1} in the recipe and build again"
+        fix = f"put a secret `seed` of at least {MIN_SECRET_SEED} in the recipe, drawn by {_DRAW}, and build again"
         return Found((Problem("withheld_label", "build.json: recipe.seed", reason, fix),))
     note = (
-        f"whoever guesses recipe and seed and has the sources builds {splits} again: keep both secret; a seed has 32 "
-        f"bits, so that the labels are safe from the curious, not from somebody who spends days on them"
+        f"whoever guesses recipe and seed and has the sources builds {splits} again: keep both secret, and draw the "
+        f"seed by {_DRAW}; its 62 bits take one graphics card years"
     )
     return Found((), (note,))

@@ -29,7 +29,10 @@ def clean(value: Any) -> str:
         Text in which line breaks and tabs are spaces, and every other control sign, lone surrogate or
         non-character is U+FFFD.
     """
-    text = _ESCAPE_SEQUENCE.sub("", str(value))
+    text = str(value)
+    if text.isascii() and text.isprintable():  # most names; nothing of what follows is in it
+        return text
+    text = _ESCAPE_SEQUENCE.sub("", text)
     return "".join(_harmless(sign) for sign in text)
 
 

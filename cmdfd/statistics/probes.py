@@ -230,7 +230,7 @@ def _fit(
         l2_regularization=1.0,
         categorical_features=codes,
         early_stopping=False,
-        random_state=seed,
+        random_state=seed % 2**32,  # scikit-learn takes no more bits
     )
     weights = np.where(y, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
     # for a handful of columns one thread is faster than two that wait for each other

@@ -19,7 +19,7 @@ from cmdfd.cache import write_atomic
 from cmdfd.clip import SPLITS
 from cmdfd.dataset import BUILD_FILE, FORMAT_VERSION, Dataset
 from cmdfd.errors import CmdfdError
-from cmdfd.tables import PROVENANCE, REFUSED, STAGES, read_table, write_table, write_tables
+from cmdfd.tables import PROVENANCE, REFUSED, STAGES, TAKES, read_table, write_table, write_tables
 from cmdfd.takedown.locks import unused
 from cmdfd.takedown.names import Names
 from cmdfd.takedown.tombstones import (
@@ -47,7 +47,7 @@ _READY = "ready.json"
 JOURNAL, REPAIR_TABLE, REPAIR_FILE = "journal.jsonl", "repair.parquet", "repair.yaml"
 #: What shows faces or holds takes, and is drawn or made again.
 _REMOVED_FOLDERS = ("sheets", ".work", ".repair")
-_TABLES = (PROVENANCE, STAGES, REFUSED, REPAIR_TABLE)
+_TABLES = (PROVENANCE, STAGES, REFUSED, REPAIR_TABLE, TAKES)
 #: Fewer components than this in a split bear no interval.
 FEW_COMPONENTS = 12
 
@@ -180,6 +180,7 @@ def _write_new(dataset: Dataset, closure: Closure, kept: list[Clip], since: str,
     for name in (PROVENANCE, STAGES):
         _filter(old / name, folder / name, lambda row: row["id"] not in closure.ids)
     _filter(old / REPAIR_TABLE, folder / REPAIR_TABLE, lambda row: row["new_id"] not in closure.ids)
+    _filter(old / TAKES, folder / TAKES, lambda row: row["take"] not in closure.names)
     _filter(old / REFUSED, folder / REFUSED, lambda row: not names.hit(f"{row['source']} {row['reason']}"))
     if (old / JOURNAL).is_file():
         lines = (old / JOURNAL).read_text("utf-8").splitlines(keepends=True)

@@ -18,6 +18,7 @@ from cmdfd.takedown.lineage import (
     Genuine,
     Lineage,
     genuine_takes,
+    known_takes,
     lineages,
     sources_without_takes,
 )
@@ -97,12 +98,18 @@ def close(dataset: Dataset, asked: Asked) -> Closure:
             f"{dataset.folder}: the labels of {hidden} clips are not in this copy, so nobody can tell who is in them; "
             "do this at home, in the folder that was built"
         )
-    return close_lineages(lineages(dataset.folder, dataset.rows), asked)
+    return close_lineages(lineages(dataset.folder, dataset.rows), asked, known_takes(dataset.folder))
 
 
-def close_lineages(found: Sequence[Lineage], asked: Asked) -> Closure:
-    """The same for lineages in memory; see `close`."""
-    genuine = genuine_takes(found)
+def close_lineages(found: Sequence[Lineage], asked: Asked, known: Mapping[str, Genuine] | None = None) -> Closure:
+    """The same for lineages in memory; see `close`.
+
+    Args:
+        found: The clips.
+        asked: What shall go.
+        known: Takes of which more is known than these clips tell.
+    """
+    genuine = {**genuine_takes(found), **(known or {})}
     graph = _graph(found, genuine)
     people = _People()
     for name in asked.people:
@@ -129,8 +136,9 @@ def close_lineages(found: Sequence[Lineage], asked: Asked) -> Closure:
 
 _MARKED = ("face", "voice", "source", "own", "take")
 _NO_PROVENANCE = (
-    "some clips have no row in provenance.parquet (a repaired set has none): of scenes with several people, "
-    "everybody's recordings count as theirs where the tables cannot tell; run this on the set that was repaired as well"
+    "some clips have no row in provenance.parquet (sets repaired by earlier versions have none): of scenes with "
+    "several people, everybody's recordings count as theirs where the tables cannot tell; run this on the set that was "
+    "repaired as well"
 )
 
 
@@ -208,8 +216,8 @@ _ROLES = {"target": "is forged or shown in", "donor": "lends to", "bystander": "
 
 def _add_person(name: str, found: Sequence[Lineage], genuine: Mapping[str, Genuine], people: _People) -> None:
     """The face and voice of a person, and the node by which the manual source names them."""
-    faces = {one.clip.face_id for one in found} - {""}
-    voices = {one.clip.voice_id for one in found} - {""}
+    faces = {one.clip.face_id for one in found}.union(*(take.faces for take in genuine.values())) - {""}
+    voices = {one.clip.voice_id for one in found}.union(*(take.voices for take in genuine.values())) - {""}
     took_part = PERSON_SOURCE + content_id("person", name)
     takes_part = any(took_part in one.clip.source_ids for one in found)
     if name not in faces | voices and not takes_part:

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 from cmdfd.clip import REAL_KIND
 from cmdfd.dataset import DatasetError
-from cmdfd.tables import PROVENANCE, read_table
+from cmdfd.tables import PROVENANCE, TAKES, read_table, schema, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from cmdfd.clip import Clip
+    from cmdfd.dataset import Dataset
 
 #: Begin of the source ids by which the manual source names people who took part; they are no recordings.
 PERSON_SOURCE = "person-"
 _PARTNER = "partner"
+_TAKE_COLUMNS = {"take": "string", "faces": "strings", "voices": "strings", "sources": "strings"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,41 @@ def genuine_takes(found: Sequence[Lineage]) -> dict[str, Genuine]:
             sources.get(key, frozenset()),
         )
     return result
+
+
+def known_takes(folder: Path) -> dict[str, Genuine]:
+    """Takes of a repaired set as the clips of the set before it told; none of other sets.
+
+    Raises:
+        DatasetError: If the table cannot be read.
+    """
+    path = folder / TAKES
+    if not path.is_file():
+        return {}
+    try:
+        return {
+            str(row["take"]): Genuine(*(frozenset(map(str, row[name])) for name in ("faces", "voices", "sources")))
+            for row in read_table(path)
+        }
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise DatasetError(f"{path}: not a table of takes: {type(error).__name__}: {error}") from error
+
+
+def write_takes(folder: Path, old: Dataset, keys: Iterable[str]) -> None:
+    """Write down who is in some takes of a set, for a set made of it that lacks clips.
+
+    Args:
+        folder: The set that lacks clips.
+        old: The set before.
+        keys: Takes that went into the clips of the former.
+    """
+    found = {**genuine_takes(lineages(old.folder, old.rows)), **known_takes(old.folder)}
+    rows = [
+        {"take": key, "faces": sorted(one.faces), "voices": sorted(one.voices), "sources": sorted(one.sources)}
+        for key, one in sorted(found.items())
+        if key in set(keys)
+    ]
+    write_table(folder / TAKES, rows, schema(_TAKE_COLUMNS))
 
 
 def _sources_of_takes(found: Sequence[Lineage]) -> dict[str, frozenset[str]]:

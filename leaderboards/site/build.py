@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,8 +69,8 @@ def _check_names(standings: Sequence[Standings]) -> None:
         if names.count(name) > 1:
             raise CmdfdError(f"two boards are named {name!r}; rename one of them")
     for one in standings:
-        slugs = [row.slug for row in one.rows]
-        wrong = [slug for slug in slugs if not SLUG.fullmatch(slug) or slugs.count(slug) > 1]
+        slugs = Counter(row.slug for row in one.rows)
+        wrong = [slug for slug, count in slugs.items() if not SLUG.fullmatch(slug) or count > 1]
         if wrong:
             raise CmdfdError(
                 f"board {one.board['name']}: slug {wrong[0]!r} must be lower-case letters, digits and hyphens, and one "

@@ -6,12 +6,14 @@ only, and sorts as this module would.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from cmdfd.report.text import NOTHING, clean, interval, number
 from leaderboards.site import words
 from leaderboards.site.bars import Axis, cell_bar
+from leaderboards.training import look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -91,12 +93,14 @@ class Line:
         cells: One for each column after rank and name.
         name_key: Place of its name among the names.
         index: Place in the order of ranks, from 0.
+        namesake: Whether another system has a name that looks the same; the slug then stands beside it.
     """
 
     listed: Listed
     cells: tuple[Cell, ...]
     name_key: int
     index: int
+    namesake: bool = False
 
 
 def columns_of(board: Board, rows: Sequence[Listed], axis: Axis) -> tuple[Column, ...]:
@@ -124,9 +128,11 @@ def columns_of(board: Board, rows: Sequence[Listed], axis: Axis) -> tuple[Column
 def lines_of(columns: Sequence[Column], rows: Sequence[Listed]) -> tuple[Line, ...]:
     """Fill the table."""
     made = [[_placed(cell, places) for cell in cells] for cells, places in map(_column(rows), columns)]
-    names = _places(clean(one.row.name).casefold() for one in rows)
+    names = [clean(one.row.name).casefold() for one in rows]
+    places, looks = _places(names), [look(name) for name in names]
+    alike = Counter(looks)
     return tuple(
-        Line(one, tuple(cells[index] for cells in made), names[clean(one.row.name).casefold()], index)
+        Line(one, tuple(cells[index] for cells in made), places[names[index]], index, alike[looks[index]] > 1)
         for index, one in enumerate(rows)
     )
 

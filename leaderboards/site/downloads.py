@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.report.text import clean
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 #: A cell that begins with one of these is a formula to spreadsheets; the wide ones are taken for the narrow ones.
 _FORMULA = frozenset("=+-@\t\r\n|%＝＋－＠")
+#: Where spreadsheets of other countries begin a new cell, with such a sign after it.
+_INNER_FORMULA = re.compile(r"([;\t|]\s*)(?=[=+\-@|%＝＋－＠])")
 Value = str | float | int | bool | None
 
 
@@ -122,7 +125,7 @@ def _cell(value: Value) -> str:
 
 def _safe(text: str) -> str:
     # spreadsheets skip blanks before a formula, and the raw text may begin with a tab that cleaning makes a blank
-    cleaned = clean(text)
+    cleaned = _INNER_FORMULA.sub(r"\1'", clean(text))
     risky = text[:1] in _FORMULA or cleaned.lstrip()[:1] in _FORMULA if text else False
     return f"'{cleaned}" if risky else cleaned
 

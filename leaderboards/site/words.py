@@ -16,8 +16,8 @@ STATES = {
     "withdrawn": "withdrawn",
 }
 STATE_MEANINGS = {
-    "verified": "somebody else ran the system again and got these predictions",
-    "self-reported": "the predictions are the submitter's; the numbers are recomputed from them here",
+    "verified": "a maintainer says to have run the system again and got these predictions; its page says who",
+    "self-reported": "the predictions are the submitter's, nobody ran it again; the numbers are recomputed here",
     "withdrawn": "taken back; listed for the record and never ranked",
 }
 DOMAINS = {"in": "in-set", "cross": "cross-set", "unknown": "not declared"}
@@ -115,16 +115,19 @@ def rules(found: Rules) -> tuple[tuple[str, str], ...]:
             "Intervals",
             f"{level} intervals over {found.draws:,} draws of components (clips that share a person or a source stay "
             f"together), the same draws for all systems, seed {found.seed}. The interval of a rank is its spread over "
-            "those draws.",
+            "those draws. They say how much the numbers depend on who is in the test sets, not on the training run: "
+            "another training seed can move a number as far.",
         ),
         (
             "Groups",
             f"A system is in the group of the leader where the {level} interval of their paired difference holds 0: "
-            "the data cannot tell them apart. The first system outside leads the next group.",
+            "the data cannot tell them apart. The first system outside leads the next group. Each pair is looked "
+            "at for itself, without a correction for many pairs.",
         ),
         (
             "Margin",
             "AUC minus the AUC of the metadata floor on the same clips: what the system finds beyond what file length, "
-            "leading silence and the like give away.",
+            "leading silence and the like give away. A rank is no sign of such a margin: where its interval holds 0, "
+            "the system is not shown to see more than the floor.",
         ),
     )

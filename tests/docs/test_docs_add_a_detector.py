@@ -65,7 +65,9 @@ def test_commands_of_the_page_are_those_tried_here() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["my_pkg.sync:SyncCorrelation", "sync-correlation"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("my_pkg.sync:SyncCorrelation", marks=pytest.mark.slow), "sync-correlation"]
+)
 def test_check_passes_by_class_and_by_entry_point(installed: Path, tmp_path: Path, name: str) -> None:
     done = python(installed, "-m", "benchmarks.check", "--detector", name, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -88,10 +88,20 @@ def test_both_keep_the_contract(desk: Path, name: str) -> None:
     assert shown.count("ok") >= 7 and "failed" not in shown
 
 
-def test_the_recipe_is_built_and_grows(desk: Path) -> None:
+@pytest.fixture(scope="module")
+def built(desk: Path) -> Path:
+    """The page's set."""
+    assert "Look: mine/sheets/contact_sheet" in run(desk, "python -m generators.build mine.yaml --out mine")
+    return desk
+
+
+@pytest.mark.slow
+def test_the_recipe_is_planned(desk: Path) -> None:
     assert "talkbox/cross" in run(desk, "python -m generators.build mine.yaml --dry-run")
-    shown = run(desk, "python -m generators.build mine.yaml --out mine")
-    assert "Look: mine/sheets/contact_sheet" in shown
+
+
+def test_the_recipe_is_built(built: Path) -> None:
+    desk = built
     data = Dataset.open(desk / "mine")
     assert data.verify() and Counter((clip.kind, clip.variant) for clip in data.clips()) == {
         ("real", ""): 2, ("real", "null edit"): 2, ("reverse", ""): 2,
@@ -106,7 +116,11 @@ def test_the_recipe_is_built_and_grows(desk: Path) -> None:
     assert str(desk) not in rows["talkbox/cross"]["details"] and rows["talkbox/cross"]["relation"] == "partner"
     lines = [json.loads(line) for line in (desk / "mine" / "journal.jsonl").read_text().splitlines()]
     assert {line["code"] for line in lines if line.get("generator") == "external/talkbox"} == {"ok"}
-    # a changed parameter: only its kind is made anew
+
+
+@pytest.mark.slow
+def test_a_changed_parameter_makes_its_kind_anew(built: Path) -> None:
+    desk = built
     times = {path: path.stat().st_mtime_ns for path in (desk / "mine").rglob("*.mp4")}
     recipe = (desk / "mine.yaml").read_text().replace("width: 0.3", "width: 0.25")
     (desk / "mine.yaml").write_text(recipe)

@@ -25,7 +25,7 @@ def _tiny(options: dict[str, Any] | None = None, **changes: Any) -> Recipe:
     return Recipe.model_validate(fields | changes)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_recipe() -> Callable[..., Recipe]:
     """Makes a recipe over the tiny source; keywords replace its fields, `options` those of the source."""
     return _tiny

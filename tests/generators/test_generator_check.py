@@ -19,6 +19,12 @@ pytest.importorskip("espeakng_loader", reason="talkers need the extra `talkers`"
 #: The sham forges nothing; Coqui's need a model and are tried in test_tts*.py.
 NEEDS_MORE = ("sham", "audio/tts", "audio/tts_clone", "audio/vc")
 
+#: These take longest, and others of their family are tried at once.
+SLOW = (
+    "splice/copy_move", "splice/temporal", "splice/mouth", "splice/object", "splice/remove", "video/still_warp",
+    "video/face_swap",
+)  # fmt: skip
+
 #: Promises that have nothing to be tried on: a picture that stays has no mask, and what needs nothing lacks nothing.
 SKIPPED = {
     "masks cover what changed": (
@@ -48,7 +54,14 @@ def edited(take: Take) -> Take:
     return replace(take, edited=made)
 
 
-@pytest.mark.parametrize("name", [name for name in GENERATORS.entries if name not in NEEDS_MORE])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
+        for name in GENERATORS.entries
+        if name not in NEEDS_MORE
+    ],
+)
 def test_built_in_generators_keep_the_contract(name: str, takes: list[list[Take]]) -> None:
     given = [[edited(take) for take in person] for person in takes] if name == "manual/edit" else takes
     results = check_generator(name, None, given)

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from tiny_source import TinySource
 
 from cmdfd.clip import Rights
-from cmdfd.splits import Identity, components
+from cmdfd.splits import Identity, assign, components
 from generators.jobs import start_of
 from generators.pairing import PARTNER, SAME, Donor, all_donors, pair_neighbours, pair_others
 from generators.plan import PlanError, limited, make_plan, with_splits
 from generators.recipe import Recipe
 from generators.sources.contract import SourceItem
+from generators.sources.talkers.source import TalkerSource
 
 RIGHTS = Rights("CC0-1.0", "given")
 
@@ -154,6 +155,23 @@ def test_a_plan_is_a_pure_function(tiny_recipe: Callable[..., Recipe]) -> None:
     made = {clip.id for take in small.takes for clip in take.clips if clip.refused is None}
     assert made < ids  # a limit renames nothing
     assert small.recipe_hash != plan.recipe_hash
+
+
+def test_every_bit_of_a_seed_counts(tiny_recipe: Callable[..., Recipe]) -> None:
+    """Seeds that differ in one bit alone, high ones too: no name, window, person or split of one is the other's."""
+    base = 2**62 + 5
+    seeds = [base, *(base ^ (1 << bit) for bit in (0, 31, 32, 40, 53, 61))]
+    plans = [make_plan(tiny_recipe(seed=seed)) for seed in seeds]
+    ids = [{clip.id for take in plan.takes for clip in take.clips} for plan in plans]
+    assert len(set.union(*ids)) == sum(map(len, ids))
+    assert len({plan.recipe_hash for plan in plans}) == len({plan.takes[0].place for plan in plans}) == len(seeds)
+    casts = [TalkerSource({"cast": "a"}).plan({"test": {"identities": 2, "clips": 1}}, seed) for seed in seeds]
+    people = [{item.face_id for item in cast.items} for cast in casts]
+    assert len(set.union(*people)) == 2 * len(seeds)
+    parts = [f"c{k}" for k in range(40)]
+    assert len({tuple(sorted(assign(parts, {"train": 0.5, "test": 0.5}, seed).items())) for seed in seeds}) == len(
+        seeds
+    )
 
 
 def test_names_and_order_do_not_tell_the_class(tiny_recipe: Callable[..., Recipe]) -> None:

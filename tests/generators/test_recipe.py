@@ -97,6 +97,23 @@ def test_the_hash_covers_what_decides_the_clips() -> None:
         assert parse_recipe(GOOD.replace(old, new), "x").hash != recipe.hash
 
 
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("mini-a", "84df31b1689d44ff44b6f9e538648d53"), ("mini-b", "d5a60ad3469cf1c3688d436164b0a0d7")],
+)
+def test_recipes_that_were_built_keep_their_hash(name: str, known: str) -> None:
+    assert load_recipe(name).hash == known
+
+
+def test_seeds_fill_the_column_of_provenance_and_no_more() -> None:
+    big = GOOD.replace("seed: 4", f"seed: {2**63 - 1}")
+    recipe = parse_recipe(big, "mine.yaml")
+    assert recipe.seed == 2**63 - 1 and resolve_recipe("mini-a", seed=2**63 - 1).seed == 2**63 - 1
+    assert recipe.hash != parse_recipe(GOOD.replace("seed: 4", f"seed: {2**63 - 1 - 2**40}"), "mine.yaml").hash
+    with pytest.raises(RecipeError, match=r"mine.yaml:3: seed: Input should be less than 9223372036854775808"):
+        parse_recipe(GOOD.replace("seed: 4", f"seed: {2**63}"), "mine.yaml")
+
+
 def test_sources_replace_the_recipes_own(tmp_path: Path) -> None:
     changed = resolve_recipe("mini-a", sources=tmp_path, seed=9, identity_per_file=True)
     assert changed.seed == 9 and changed.splits == {} and changed.source.kind == "folder"

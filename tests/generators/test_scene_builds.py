@@ -167,6 +167,7 @@ def test_provenance_tells_scene_platform_and_everybody(scenes: Dataset) -> None:
         assert len(clip.source_ids) >= 2
 
 
+@pytest.mark.slow
 def test_a_build_that_was_stopped_makes_the_same_bytes(scenes: Dataset, tmp_path: Path) -> None:
     out = tmp_path / "again"
     recipe = _recipe(KINDS)

@@ -32,21 +32,46 @@ def journal(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()]
 
 
-def test_a_finished_set_is_changed_and_only_what_is_new_is_made(made: Path, tmp_path: Path, tiny_recipe: Make) -> None:
+def with_mute(recipe: Recipe) -> Recipe:
+    """One method more."""
+    return change(recipe, kinds=[*recipe.model_dump()["kinds"], {"kind": "video/mouth_mute"}])
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Make) -> Path:
+    """The set with one method more, built at once."""
+    out = tmp_path_factory.mktemp("fresh") / "set"
+    build(with_mute(tiny_recipe()), out, options=SERIAL)
+    return out
+
+
+def test_a_finished_set_is_changed_and_only_what_is_new_is_made(
+    made: Path, fresh: Path, tmp_path: Path, tiny_recipe: Make
+) -> None:
     recipe = tiny_recipe()
     out = tmp_path / "tiny"
     shutil.copytree(made, out)
     (out / "journal.jsonl").unlink()
-    # one method more
-    mute = {"kind": "video/mouth_mute"}
-    more = change(recipe, kinds=[*recipe.model_dump()["kinds"], mute])
+    more = with_mute(recipe)
     report = build(more, out, options=SERIAL)
     assert report.kept == 30 and {one.kind: one.n for one in report.throughput} == {"video/mouth_mute": 6}
     jobs = [line for line in journal(out) if line["step"] == "job"]
     assert Counter(line["kind"] for line in jobs) == {"video/mouth_mute": 6}
-    build(more, tmp_path / "fresh", options=SERIAL)
-    assert tree(out) == tree(tmp_path / "fresh")
-    # a parameter of one method: the others' files stay where they are
+    assert tree(out) == tree(fresh)
+    # a method less would remove clips: only when asked to
+    with pytest.raises(CmdfdError, match=r"clips that are not planned now \(6 of 'video/mouth_mute'\).*--prune"):
+        build(recipe, out, options=SERIAL)
+    report = build(recipe, out, options=replace(SERIAL, prune=True))
+    assert report.throughput == () and report.kept == 30 and tree(out) == tree(made)
+
+
+@pytest.mark.slow
+def test_a_changed_parameter_leaves_the_others_where_they_are(made: Path, tmp_path: Path, tiny_recipe: Make) -> None:
+    recipe = tiny_recipe()
+    more = with_mute(recipe)
+    out = tmp_path / "tiny"
+    shutil.copytree(made, out)
+    build(more, out, options=SERIAL)
     times = {path: path.stat().st_ino for path in out.rglob("*.mp4")}
     kinds = [{**one, "params": {"keep": 0.3}} if one["kind"] == "video/mouth_mute" else one
              for one in more.model_dump()["kinds"]]  # fmt: skip
@@ -57,20 +82,15 @@ def test_a_finished_set_is_changed_and_only_what_is_new_is_made(made: Path, tmp_
     assert len(now) == 36 and len(now.items() & times.items()) == 30
     build(changed, tmp_path / "again", options=SERIAL)
     assert tree(out) == tree(tmp_path / "again")
-    # a method less would remove clips: only when asked to
-    with pytest.raises(CmdfdError, match=r"clips that are not planned now \(6 of 'video/mouth_mute'\).*--prune"):
-        build(recipe, out, options=SERIAL)
-    report = build(recipe, out, options=replace(SERIAL, prune=True))
-    assert report.throughput == () and report.kept == 30 and tree(out) == tree(made)
 
 
-def test_a_change_that_is_killed_goes_on(made: Path, tmp_path: Path, tiny_recipe: Make) -> None:
+def test_a_change_that_is_killed_goes_on(made: Path, fresh: Path, tmp_path: Path, tiny_recipe: Make) -> None:
     from generators.builder import _Run
     from generators.plan import make_plan
     from generators.workspace import Claim, claim
 
     recipe = tiny_recipe()
-    more = change(recipe, kinds=[*recipe.model_dump()["kinds"], {"kind": "video/mouth_mute"}])
+    more = with_mute(recipe)
     out = tmp_path / "tiny"
     shutil.copytree(made, out)
     # killed right after the finished set was opened again, and once more with a job record lost
@@ -80,8 +100,7 @@ def test_a_change_that_is_killed_goes_on(made: Path, tmp_path: Path, tiny_recipe
     next(iter((out / ".work" / "records" / "jobs").rglob("*.json"))).unlink()
     report = build(more, out, options=SERIAL)
     assert sum(one.n for one in report.throughput) == 7
-    build(more, tmp_path / "fresh", options=SERIAL)
-    assert tree(out) == tree(tmp_path / "fresh")
+    assert tree(out) == tree(fresh)
 
 
 def test_files_that_changed_since_are_made_anew(made: Path, tmp_path: Path, tiny_recipe: Make) -> None:
@@ -157,7 +176,7 @@ def test_another_reason_for_an_override_is_told_everywhere(tmp_path: Path, tiny_
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("fewer", [{"per_take": 1}, {"shams": 0}])
+@pytest.mark.parametrize("fewer", [{"per_take": 1}, pytest.param({"shams": 0}, marks=pytest.mark.slow)])
 def test_fewer_clips_of_a_kind_are_removed_only_when_asked(
     tmp_path: Path, tiny_recipe: Make, fewer: dict[str, int]
 ) -> None:
@@ -172,7 +191,7 @@ def test_fewer_clips_of_a_kind_are_removed_only_when_asked(
     assert tree(out) == tree(tmp_path / "fresh")
 
 
-@pytest.mark.parametrize("keep_work", [False, True])
+@pytest.mark.parametrize("keep_work", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_whatever_of_a_clip_is_gone_it_is_made_anew(
     made: Path, tmp_path: Path, tiny_recipe: Make, keep_work: bool
 ) -> None:
@@ -257,6 +276,7 @@ def test_a_set_with_withheld_labels_grows_like_any_other(tmp_path: Path, tiny_re
     assert tree(tmp_path / "set") == tree(tmp_path / "open")
 
 
+@pytest.mark.slow
 def test_every_rank_of_a_change_finds_what_is_kept(made: Path, tmp_path: Path, tiny_recipe: Make) -> None:
     more = change(tiny_recipe(), kinds=[*tiny_recipe().model_dump()["kinds"], {"kind": "video/mouth_mute"}])
     out = tmp_path / "tiny"

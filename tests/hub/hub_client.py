@@ -34,6 +34,7 @@ def client_environment(url: str, home: Path, token: str | None = OWNER) -> dict[
         "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_IMPLICIT_TOKEN": "0", "HF_HUB_DISABLE_UPDATE_CHECK": "1", "NO_PROXY": "*", "no_proxy": "*",
         "PYTHONPATH": str(ROOT), "HOME": str(home), "TOKENIZERS_PARALLELISM": "false",
+        "USE_TORCH": "0",  # `datasets` would import PyTorch for nothing, which takes longer than most of these tests
     }  # fmt: skip
     return environment | ({"HF_TOKEN": token} if token is not None else {})
 

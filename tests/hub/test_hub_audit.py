@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from cmdfd.audit.targets.hub import hub_name
 from cmdfd.cache import ENVIRONMENT_VARIABLE
 from cmdfd.dataset import Dataset
 from cmdfd.errors import CmdfdError
-from cmdfd.publish.records import FORMATS
+from cmdfd.publish.records import FORMATS, Format
 
 pytest.importorskip("datasets", reason="needs the extra 'hub'")
 CLIENT = str(Path(__file__).with_name("audit_client.py"))
@@ -70,16 +71,42 @@ def findings(report: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in report.items() if key not in ("name", "notes", "seconds", "root", "started")}
 
 
-def test_the_hub_and_home_give_the_same_findings(home: Dataset, tmp_path: Path, hub: LoopbackHub) -> None:
-    words = [word for layout in FORMATS for word in (f"lab/{layout}", lay_out(home, tmp_path / layout, layout))]
-    commits = dict(zip(FORMATS, upload(hub, *words), strict=True))
-    names = ["lab/videofolder", f"lab/webdataset@{commits['webdataset']}", "hf://datasets/lab/parquet@main"]
-    at_home, *on_hub = audits(hub, tmp_path / "cache", home.folder, *names)
-    for one, (repo, commit) in zip(on_hub, commits.items(), strict=True):
+def check_same(hub: LoopbackHub, home: Dataset, folder: Path, layouts: Sequence[Format], *others: object) -> list[str]:
+    """Audit a set at home and on the Hub in some layouts; gives what was said of the other targets."""
+    words = [word for layout in layouts for word in (f"lab/{layout}", lay_out(home, folder / layout, layout))]
+    commits = dict(zip(layouts, upload(hub, *words, *others), strict=False))
+    names = {
+        "videofolder": "lab/videofolder",
+        "webdataset": f"lab/webdataset@{commits.get('webdataset')}",
+        "parquet": "hf://datasets/lab/parquet@main",
+    }
+    targets = [home.folder, *(names[layout] for layout in layouts), *(NOT_SETS if others else ())]
+    at_home, *found = audits(hub, folder / "cache", *targets)
+    for one, (repo, commit) in zip(found, commits.items(), strict=False):
         assert findings(one["report"]) == findings(at_home["report"])
         assert one["report"]["name"] == f"lab/{repo}@{commit[:12]}"
         assert one["report"]["notes"][0] == f"lab/{repo} on the Hugging Face Hub at commit {commit}"
-        assert Path(one["root"]).is_relative_to(tmp_path / "cache" / "cmdfd" / "hub")
+        assert Path(one["root"]).is_relative_to(folder / "cache" / "cmdfd" / "hub")
+    return found[len(layouts) :]
+
+
+NOT_SETS = ("lab/none", "lab/tar@v9", "lab/tar")
+
+
+def test_the_hub_and_home_give_the_same_findings_and_what_is_no_set_is_told(
+    home: Dataset, tmp_path: Path, hub: LoopbackHub
+) -> None:
+    (tmp_path / "tar" / "data").mkdir(parents=True)
+    (tmp_path / "tar" / "data" / "test-000000.tar").write_bytes(b"no tar" * 200)
+    none, revision, tar = check_same(hub, home, tmp_path, ["webdataset"], "lab/tar", tmp_path / "tar")
+    assert "'lab/none': there is no such file or folder, and the Hub" in none and "no data set 'lab/none'" in none
+    assert "has no revision 'v9'" in revision
+    assert "data/test-000000.tar: not a tar that can be read" in tar
+
+
+@pytest.mark.slow
+def test_every_layout_gives_the_same_findings(home: Dataset, tmp_path: Path, hub: LoopbackHub) -> None:
+    assert check_same(hub, home, tmp_path, FORMATS) == []
 
 
 @pytest.mark.slow
@@ -92,18 +119,6 @@ def test_one_split_fetches_no_media_of_another(home: Dataset, tmp_path: Path, hu
         assert one["report"]["findings"] == at_home["report"]["findings"]
     fetched = [call.path for call in hub.calls if "/resolve/" in call.path]
     assert [path for path in fetched if "test" in path] and not [path for path in fetched if "train" in path]
-
-
-def test_what_is_no_set_is_told(tmp_path: Path, hub: LoopbackHub) -> None:
-    (tmp_path / "plain").mkdir()
-    (tmp_path / "plain" / "README.md").write_text("# nothing\n")
-    (tmp_path / "tar" / "data").mkdir(parents=True)
-    (tmp_path / "tar" / "data" / "test-000000.tar").write_bytes(b"no tar" * 200)
-    upload(hub, "lab/plain", tmp_path / "plain", "lab/tar", tmp_path / "tar")
-    none, revision, tar = audits(hub, tmp_path / "cache", "lab/none", "lab/tar@v9", "lab/tar")
-    assert "'lab/none': there is no such file or folder, and the Hub" in none and "no data set 'lab/none'" in none
-    assert "has no revision 'v9'" in revision
-    assert "data/test-000000.tar: not a tar that can be read" in tar
 
 
 def command_line(hub: LoopbackHub, target: str, folder: Path, token: str) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,7 @@ from format_sets import clip, lay_out, with_card, write_set
 from toy_set import HEAD_CROSS, PARTIAL, write_toy_set
 
 from cmdfd.clip import SPLITS
-from cmdfd.publish.records import FORMATS
+from cmdfd.publish.records import FORMATS, Format
 from cmdfd.publish.staging import stage
 from cmdfd.tables import metadata_schema, read_table, write_table
 
@@ -91,21 +91,28 @@ SPOILED = {
 }
 
 
+ALL_WAYS = tuple((layout, how) for layout in FORMATS for how in ("whole", "streaming"))
+
+
+# each starts a process that imports `datasets`; on this disk, all ways are looked at in test_publish_formats.py
+@pytest.mark.parametrize(
+    "ways", [(("webdataset", "streaming"),), pytest.param(ALL_WAYS, marks=pytest.mark.slow)], ids=["one", "all"]
+)
 def test_every_layout_loads_back_whole_and_streaming(
-    built: Dataset, home: Dataset, tmp_path: Path, hub: LoopbackHub
+    built: Dataset, home: Dataset, tmp_path: Path, hub: LoopbackHub, ways: tuple[tuple[Format, str], ...]
 ) -> None:
     uploads: list[object] = []
     loads: list[object] = []
-    for layout in FORMATS:
+    for layout in dict(ways):
         staged = stage(built, tmp_path / layout, layout, say=lambda _: None)
         uploads += [f"lab/{layout}", with_card(built, staged.folder, layout)]
-        for how in ("whole", "streaming"):
-            loads += ["--load", f"lab/{layout}", built.folder, layout, how]
+    for layout, how in ways:
+        loads += ["--load", f"lab/{layout}", built.folder, layout, how]
     uploads += ["lab/label", spoiled(home, tmp_path / "label", "label")]
     loads += ["--load", "lab/label", home.folder, "videofolder", "streaming"]
     found = outcomes(hub, *uploads, *loads)
     *rows, told = found["rows"]
-    assert rows == [len(built.rows)] * 6
+    assert rows == [len(built.rows)] * len(ways)
     assert told.startswith("not_loadable: lab/label@") and SPOILED["label"] in told
     assert found["left"] == []  # nothing stays in the user's cache
     assert not hub.find("^GET .*/resolve/main/"), "the files are read at the commit, not at the branch"

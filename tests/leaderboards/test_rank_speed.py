@@ -1,10 +1,13 @@
-"""Slow: a large leaderboard in time and memory, and what groups say of systems that are equally good."""
+"""Slow: a large leaderboard, ranked and rendered, and what groups say of systems that are equally good."""
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,13 +15,15 @@ from rank_world import answer, make_entry, make_open, make_truth, paired_truth
 
 from leaderboards.entries import Entry, OpenBoard
 from leaderboards.rank import rank
+from leaderboards.site import build_site
+from leaderboards.standings import Standings
 
 #: Of the issue: 500 systems on 10 boards of one set of 2,000 clips and 200 components, 1,000 draws.
 SYSTEMS, BOARDS, CLIPS, COMPONENTS, DRAWS = 500, 10, 2000, 200, 1000
 KINDS = ("audio/tts", "audio/swap", "video/face_swap", "video/lips")
-#: Seconds of processor time for all boards on this kind of machine, by far more than it takes; the wall time of a busy
+#: Of the issue, for ranking and rendering all boards. Processor time is what one core needs; the wall time of a busy
 #: machine proves nothing.
-MOST_PROCESSOR_SECONDS = 100.0
+MOST_PROCESSOR_SECONDS = 120.0
 #: Of resident memory.
 MOST_BYTES = 4 * 2**30
 
@@ -40,22 +45,36 @@ def large_boards() -> Iterator[tuple[OpenBoard, list[Entry]]]:
             scores = quality[k] * made + 0.5 * shared + rng.normal(size=CLIPS)
             entry = make_entry(f"system-{k:03d}", {truth.set.name: answer(scores)})
             entries.append(entry)
-        yield make_open([truth], ["system-000"], "system-000", draws=DRAWS), entries
+        opened = make_open([truth], ["system-000"], "system-000", draws=DRAWS)
+        yield replace(opened, board=opened.board.model_copy(update={"name": f"board-{number}"})), entries
+
+
+def processor_seconds() -> float:
+    """Of this process and of those that it started and that have ended."""
+    return sum(os.times()[:4])
 
 
 @pytest.mark.slow
-def test_five_hundred_systems_on_ten_boards() -> None:
-    processor, wall = 0.0, 0.0
+def test_five_hundred_systems_on_ten_boards_are_ranked_and_rendered(tmp_path: Path) -> None:
+    ranking, wall = 0.0, 0.0
+    boards: list[Standings] = []
     for open_board, entries in large_boards():
-        started = time.process_time(), time.perf_counter()
-        standings = rank(open_board, entries)
-        processor += time.process_time() - started[0]
-        wall += time.perf_counter() - started[1]
+        began = processor_seconds(), time.perf_counter()
+        boards.append(rank(open_board, entries))
+        ranking += processor_seconds() - began[0]
+        wall += time.perf_counter() - began[1]
+    began = processor_seconds(), time.perf_counter()
+    built = build_site(boards, tmp_path / "site")
+    rendering = processor_seconds() - began[0]
+    wall += time.perf_counter() - began[1]
+    print(f"{wall:.1f} s; processor: {ranking:.1f} s to rank, {rendering:.1f} s to render")  # seen with -s
+    for standings in boards:
         assert sum(row.ranked for row in standings.rows) == SYSTEMS - 1
         assert {len(row.sets[0].kinds) for row in standings.rows} == {len(KINDS)}
         assert max(row.group or 0 for row in standings.rows) > 10
-    print(f"ranked in {wall:.1f} s, {processor:.1f} s of processor time")  # seen with -s
-    assert processor < MOST_PROCESSOR_SECONDS
+    assert (built.n_boards, built.n_systems) == (BOARDS, BOARDS * SYSTEMS)
+    assert len(list((tmp_path / "site").rglob("systems/*.html"))) == BOARDS * SYSTEMS
+    assert ranking + rendering < MOST_PROCESSOR_SECONDS
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < MOST_BYTES
 
 

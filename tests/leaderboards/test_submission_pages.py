@@ -122,7 +122,7 @@ def test_damage_is_refused_or_harmless(table: bytes, data: st.DataObject) -> Non
 
 @given(st.binary(max_size=400))
 def test_thrift_of_strangers_ends(data: bytes) -> None:
-    reader = pages._Reader(data, 0, len(data))
+    reader = pages.Reader(data, 0, len(data))
     try:
         reader.struct()
     except (IndexError, ValueError):

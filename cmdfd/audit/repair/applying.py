@@ -3,7 +3,7 @@
 ```
 OUT/<split or all>/videos/000/<id>.mp4   clips, at most 1000 in a folder
 OUT/<split or all>/metadata.parquet      one row for each clip, as a Hugging Face VideoFolder wants it
-OUT/masks, OUT/tracks, OUT/build.json    of sets that were built here
+OUT/masks, OUT/tracks, OUT/build.json    of sets that were built here, with their provenance and tombstones
 OUT/repair.yaml                          the recipe
 OUT/repair.parquet                       what happened to every clip of the old set; written last: present = finished
 OUT/.repair/                             records of what is done, so that a second run goes on
@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from cmdfd.audit.repair.carried import check_withdrawn
 from cmdfd.audit.repair.clipwork import CODE_VERSION
 from cmdfd.audit.repair.fates import Fate, Fingerprint, fates, losses, split_folder
 from cmdfd.audit.repair.lists import write_list
@@ -110,6 +111,7 @@ def apply(
     out = Path(out)
     frame = joined(target, table)
     _check_place(out, target, frame)
+    check_withdrawn(out, target.root)
     _claim(out, repair)
     if not target.has_media:
         return _apply_to_list(repair, target, frame, out)

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from cmdfd.audit.repair.carried import Carried, carry
 from cmdfd.audit.repair.fates import split_folder
 from cmdfd.audit.repair.measured import missing, numbers, texts
+from cmdfd.audit.repair.recipe import Crop, Harmonise
 from cmdfd.clip import SPLITS, Clip, content_id
 from cmdfd.report.text import clean
 from cmdfd.tables import METADATA, schema, write_table, write_tables
@@ -148,25 +150,41 @@ def _write_built(
 
     if target.root is None:
         raise ValueError("a built set has a folder")
-    old = Dataset.open(target.root).build
+    source = Dataset.open(target.root)
+    old = source.build
     clips = [_clip(fate, built[fate.id], made[fate.row], names) for fate in kept]
     counts: dict[str, dict[str, int]] = {}
     for clip in sorted(clips, key=lambda one: (SPLITS.index(one.split), one.kind)):
         kinds = counts.setdefault(clip.split, {})
         kinds[clip.kind] = kinds.get(clip.kind, 0) + 1
     write_tables(out, clips, withheld=old.withheld)
+    recipe_hash = content_id(old.recipe_hash, repair.to_dict(), length=64)
+    origins = [
+        Carried(fate.id, clip, fate.source_sha256, fate.start or 0.0) for fate, clip in zip(kept, clips, strict=True)
+    ]
+    carry(out, repair, source, origins, recipe_hash)
     build = old.model_copy(
         update={
             "format_version": FORMAT_VERSION,
             "name": f"{old.name}-repaired",
             "recipe": {**old.recipe, "repair": repair.to_dict()},
-            "recipe_hash": content_id(old.recipe_hash, repair.to_dict(), length=64),
+            "recipe_hash": recipe_hash,
+            "encoder": _encoder(old.encoder, repair),
             "counts": counts,
             "audit": None,
             "notes": [*old.notes, f"repaired: {', '.join(repair.names) or 'nothing'}", *repair.notes],
         }
     )
     write_atomic(out / BUILD_FILE, build.to_json().encode())
+
+
+def _encoder(old: Mapping[str, Any], repair: Repair) -> dict[str, Any]:
+    """What the set says of its common stage, which is the repair's where that wrote the files anew."""
+    step, crop = repair.get(Harmonise), repair.get(Crop)
+    if step is None:
+        return dict(old)
+    told = {**step.model_dump(mode="json", exclude={"step"}), "crf": [step.crf, step.crf]}
+    return {**old, **told, **({"seconds": crop.seconds} if crop else {})}
 
 
 def _clip(fate: Fate, old: Clip, one: Made, names: Mapping[str, str]) -> Clip:

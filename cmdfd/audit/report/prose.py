@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cmdfd.audit.finding import Finding
-    from cmdfd.audit.records import AuditReport
+    from cmdfd.audit.records import AuditReport, Floor
 
 #: Cues that the text names, and rows of the card's table.
 MOST_NAMED, MOST_ROWS = 4, 15
@@ -49,10 +49,7 @@ def biases(report: AuditReport) -> str:
     if strong:
         sentences += _found(strong)
         if report.floor is not None:
-            sentences.append(
-                f"All {plural(len(report.floor.cues), 'leak and nuisance cue')} together reach AUC "
-                f"{auc_text(report.floor.probe)} without looking at or listening to the forgery."
-            )
+            sentences.append(_reached(report.floor))
     elif report.testable:
         sentences.append("No cue that has nothing to do with forging was shown to tell real from fake.")
     else:
@@ -95,6 +92,12 @@ def _found(strong: Sequence[Finding]) -> list[str]:
         verb = "tells" if len(strong) == 2 else "tell"
         sentences.append(f"Also {verb} real from fake: {_named(strong[1:])}.")
     return sentences
+
+
+def _reached(floor: Floor) -> str:
+    n = len(floor.cues)
+    who = "The one leak or nuisance cue reaches" if n == 1 else f"All {n} leak and nuisance cues together reach"
+    return f"{who} AUC {auc_text(floor.probe)} without looking at or listening to the forgery."
 
 
 def _numbers(one: Finding) -> str:

@@ -205,7 +205,12 @@ def test_a_seed_that_can_be_guessed_is_refused(folder: Path) -> None:
     change_clips(folder, lambda clip: clip, ["test"])
     change_build(folder, recipe=RECIPE | {"seed": 7, "source": {"kind": "talkers", "options": {}}})
     found, _ = inspect(Dataset.open(folder))
-    assert "seed 7 can be guessed" in only(found, "withheld_label").reason
+    problem = only(found, "withheld_label")
+    assert "seed 7 can be guessed" in problem.reason and "secrets.randbits(62)" in problem.fix
+    change_build(folder, recipe=RECIPE | {"seed": 2**62 + 7, "source": {"kind": "talkers", "options": {}}})
+    found, notes = inspect(Dataset.open(folder))
+    assert not [one for one in found if one.code == "withheld_label"]
+    assert any("keep both secret" in one for one in notes)
 
 
 def test_visible_twins_are_told(folder: Path) -> None:

@@ -82,7 +82,7 @@ def hostile_clips(draw: st.DrawFn) -> tuple[list[Clip], list[str]]:
 
 
 @pytest.mark.parametrize("layout", FORMATS)
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(hostile_clips())
 def test_the_schema_survives_hostile_labels(layout: Format, made: tuple[list[Clip], list[str]]) -> None:
     clips, withheld = made

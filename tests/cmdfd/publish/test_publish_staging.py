@@ -117,7 +117,7 @@ PLACES = st.one_of(
 AROUND = st.sampled_from(["{}", "cannot read {}", "'{}'", '["{}"]', "in={}, out=x", "file {}: broken", "({})"])
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(PLACES, AROUND, st.sampled_from(["take", "details", "transcript", "operations"]))
 def test_no_cell_and_no_text_holds_the_sources_folder(
     folder: Path, tmp_path: Path, place: str, around: str, column: str

@@ -22,6 +22,19 @@ def test_clean_leaves_only_what_every_format_can_hold(value: str) -> None:
     assert text.clean(found) == found
 
 
+@given(st.text(alphabet=st.characters(max_codepoint=0x2FF)) | st.text(alphabet="ab [;m\x1b\x7f\x80é\n]\x07\\~"))
+def test_what_clean_passes_at_once_is_what_every_sign_alone_comes_to(value: str) -> None:
+    slow = "".join(text._harmless(sign) for sign in text._ESCAPE_SEQUENCE.sub("", value))
+    assert text.clean(value) == slow
+
+
+def test_every_ascii_sign_comes_to_the_same_alone_and_among_others() -> None:
+    for code in range(0x80):
+        alone = text._harmless(chr(code))
+        assert text.clean(chr(code)) == alone  # what has no other sign beside it may go the short way
+        assert text.clean(f"é{chr(code)}é") == f"é{alone}é"  # the long way
+
+
 def test_clean_removes_terminal_escapes_and_direction_overrides() -> None:
     assert text.clean("\x1b[31mred\x1b[0m\x1b]0;title\x07") == "red"
     assert text.clean("a\u202eb\u2066c") == "abc"

@@ -53,6 +53,14 @@ def test_scores_equal_scikit_learn_on_the_same_folds() -> None:
     assert found.loss.mean() * np.log(2) == pytest.approx(log_loss(labels, found.prob))
 
 
+def test_seeds_of_63_bits_are_taken() -> None:
+    labels, components = paired(40)
+    values = (np.random.default_rng(2).normal(size=len(labels)) + labels)[:, None]
+    found = [tree_probe(values, labels, components, seed=seed) for seed in (2**63 - 1, 2**63 - 1 - 2**40)]
+    assert (found[0].fold != found[1].fold).any()  # also the high bits count
+    assert all((one.auc(labels) or 0) > 0.6 for one in found)
+
+
 @pytest.mark.slow
 def test_pairs_across_folds_are_left_out_since_they_fall_below_chance() -> None:
     pooled, ours = [], []

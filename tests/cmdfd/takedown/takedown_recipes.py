@@ -20,7 +20,7 @@ def people_recipe(**changes: Any) -> Recipe:
     fields: dict[str, Any] = {
         "schema_version": 3,
         "name": "people",
-        "seed": 5,
+        "seed": 2**62 + 5,  # as large as those of sets with a secret one
         "source": {"kind": "tiny_source:TinySource", "options": {}},
         "splits": {"train": {"identities": 2, "clips": 1}, "test": {"identities": 4, "clips": 1}},
         "kinds": [

@@ -91,7 +91,7 @@ def rates(made: np.ndarray, fps: float) -> np.ndarray:
     return made[np.minimum((np.arange(n) / fps * FPS + 1e-6).astype(int), len(made) - 1)]
 
 
-SLOW = ("twice the size", "24 fps", "a little brighter", "no sound")
+SLOW = ("other codec", "twice the size", "24 fps", "30 fps", "trimmed", "a little brighter", "no sound")
 CASES: dict[str, tuple[Any, float, float]] = {
     # what the editor does; seconds by which the take begins later than the film; least overlap of the masks
     "other codec": (

@@ -65,8 +65,17 @@ def refused(folder: Path, levels: np.ndarray, edited: str = "edited.mp4") -> str
     return word_of(caught.value)
 
 
-@pytest.mark.parametrize("image", [False, True])
-@pytest.mark.parametrize("margin", [0, 12, None])
+@pytest.mark.parametrize(
+    ("margin", "image"),
+    [
+        (0, True),
+        (12, False),
+        (None, False),
+        pytest.param(0, False, marks=pytest.mark.slow),
+        pytest.param(12, True, marks=pytest.mark.slow),
+        pytest.param(None, True, marks=pytest.mark.slow),
+    ],
+)
 def test_a_white_matte_is_not_the_truth_of_a_box(folder: Path, image: bool, margin: int | None) -> None:
     """White all over, and a frame that leaves a margin free."""
     levels = np.full((112, 192), 255, np.uint8)
@@ -80,7 +89,7 @@ def test_a_white_matte_is_not_the_truth_of_a_box(folder: Path, image: bool, marg
     assert take.edited is not None and take.edited.details["mask_extent"] < 0.45
 
 
-@pytest.mark.parametrize("grow", [0, 8])
+@pytest.mark.parametrize("grow", [pytest.param(0, marks=pytest.mark.slow), 8])
 def test_a_matte_that_keeps_its_shape_is_cut_to_the_frames_that_differ(folder: Path, grow: int) -> None:
     take = imported(folder, static(box(grow)))
     assert take.edited is not None and take.edited.masks is not None
@@ -103,8 +112,15 @@ def test_a_matte_that_moves_keeps_its_own_time(folder: Path) -> None:
     assert [(one.start, one.end) for one in take.edited.segments] == [(0.8, 2.0)]
 
 
-@pytest.mark.parametrize("crf", ["23", "30"])
-@pytest.mark.parametrize("operation", ["blur", "tint"])
+@pytest.mark.parametrize(
+    ("operation", "crf"),
+    [
+        ("blur", "30"),
+        ("tint", "23"),
+        pytest.param("blur", "23", marks=pytest.mark.slow),
+        pytest.param("tint", "30", marks=pytest.mark.slow),
+    ],
+)
 def test_mattes_of_weak_edits_pass(folder: Path, operation: str, crf: str) -> None:
     """Blurring leaves what was smooth as it was, so few pixels differ, but all over the matte."""
     film = texture("a")

@@ -29,6 +29,8 @@ from generators.social.source import read_source
 from generators.social.transmit import resolve_chain, transmit
 
 CHAINS = ("whatsapp+facebook_sd", "youtube_360+messenger")
+#: Their encoding takes longest; profiles of the same kind stay.
+SLOW = ("youtube_720", "youtube_360+messenger")
 
 
 def textured(folder: Path, *, fps: int = 25, size: str = "320x240", seconds: float = 1.0, name: str = "a.mp4") -> Path:
@@ -48,7 +50,9 @@ def upload(tmp_path_factory) -> Path:
     return textured(tmp_path_factory.mktemp("upload"))
 
 
-@pytest.mark.parametrize("chain", [*BUILTIN, *CHAINS])
+@pytest.mark.parametrize(
+    "chain", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in (*BUILTIN, *CHAINS)]
+)
 def test_every_profile_is_met_and_gives_the_same_bytes_again(tmp_path, upload, chain):
     known = resolve_chain(chain)
     result = transmit(known, upload, tmp_path / "a.mp4")

@@ -174,6 +174,7 @@ def test_lips_close_on_bilabials(takes: list[Take]) -> None:
     assert np.mean(np.array(closed) < 0.3) > 0.8
 
 
+@pytest.mark.slow
 def test_same_bytes_in_another_process() -> None:
     chosen = [items("a", seconds=1.0, size=128)[i] for i in (3, 0)]
     here = [digest_of(item) for item in chosen]

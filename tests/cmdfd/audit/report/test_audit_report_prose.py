@@ -32,6 +32,16 @@ def test_biases_tell_numbers_with_intervals_and_sizes() -> None:
     assert "may be a genuine trace: the bandwidth" in text
 
 
+def test_one_cue_is_not_all_of_them() -> None:
+    report = planted()
+    floor = report.floor
+    assert floor is not None and len(floor.cues) > 1
+    assert f"All {len(floor.cues)} leak and nuisance cues together reach AUC .994" in biases(report)
+    text = biases(replace(report, floor=replace(floor, cues=floor.cues[:1])))
+    assert "The one leak or nuisance cue reaches AUC .994 [.988, .999] without looking" in text
+    assert "All 1" not in text and "together" not in text
+
+
 @pytest.mark.parametrize("report", REPORTS, ids=IDS)
 def test_biases_are_two_to_six_sentences_of_plain_text(report: Any) -> None:
     text = biases(report)
