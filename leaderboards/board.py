@@ -59,8 +59,26 @@ def board_named(name: str, boards: Path | None = None) -> Path:
     folder = boards_folder(boards)
     found = sorted(path.parent.name for path in folder.glob(f"*/{BOARD_FILE}"))
     if name not in found:
-        raise CmdfdError(f"no board {clean(name)!r} in {folder}: {nearest(name, found)}")
+        more = "" if boards is not None else "; name the folder of other boards with --boards DIR"
+        raise CmdfdError(f"no board {clean(name)!r} in {folder}: {nearest(name, found)}{more}")
     return folder / name
+
+
+def board_at(text: str, boards: Path | None = None) -> Path:
+    """Folder of a board that is named as people do: by its name, or by its folder.
+
+    Args:
+        text: A name among the boards; else a folder.
+        boards: Where boards lie; None = those of the package.
+
+    Raises:
+        CmdfdError: If it is neither.
+    """
+    if (boards_folder(boards) / text / BOARD_FILE).is_file():
+        return boards_folder(boards) / text
+    if Path(text).is_dir():
+        return Path(text).resolve()
+    return board_named(text, boards)
 
 
 def open_board(folder: Path | str, truth: Path | None = None) -> OpenBoard:

@@ -69,8 +69,10 @@ class Entry:
         submission: Its file.
         answers: Set name -> answers; all sets of the board.
         notes: What verification remarks without refusing, e.g. that all sets are below chance.
+        sha256: Of the file's bytes; "" where there is no file.
     """
 
     submission: Submission
     answers: dict[str, Answers] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sha256: str = ""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: What stands in the key columns of the tables that are judged: the board compares clips under this condition only.
 CONDITION = "untrimmed"
 NOT_SUBMITTED = "nothing was submitted over time or over the picture"
+#: One long stretch a clip finds them all, whatever the system sees.
+WHOLE = "every fake is forged from end to end: there is nothing to find"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,13 @@ def _pixels(entry: Entry, truth: Truth, answers: Answers) -> Any:
 
 def _named(localizer: Localizer, table: pd.DataFrame) -> Located:
     found: Localization = localizer.judge(table)
-    numbers: dict[str, Number] = {}
-    for family, estimates in (("temporal", found.temporal), ("frame", found.frame_auc), ("pixel", found.pixel)):
-        numbers.update(_numbers(family, estimates or {}))
     absent = {family.removesuffix("_auc"): reason for family, reason in found.absent.items()}
+    temporal = found.temporal
+    if temporal is not None and not found.n_partial:
+        temporal, absent["temporal"] = None, WHOLE
+    numbers: dict[str, Number] = {}
+    for family, estimates in (("temporal", temporal), ("frame", found.frame_auc), ("pixel", found.pixel)):
+        numbers.update(_numbers(family, estimates or {}))
     return Located(numbers, absent)
 
 

@@ -225,6 +225,7 @@ def _standing(judged: _Judged, place: _Place | None) -> Standing:
         trained_on=None if submission.trained_on is None else tuple(submission.trained_on),
         submission=submission.model_dump(mode="json"),
         notes=judged.entry.notes,
+        submission_sha256=judged.entry.sha256,
     )
 
 

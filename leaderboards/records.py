@@ -21,6 +21,10 @@ BOARD_SCHEMA_VERSION: Literal[1] = 1
 SUBMISSION_SCHEMA_VERSION: Literal[1] = 1
 RULES_SCHEMA_VERSION: Literal[1] = 1
 
+#: Largest difference of a score that counts as a match: far above what one machine's sums in another order give, far
+#: below any step between two systems.
+MATCH_TOLERANCE = 1e-6
+
 #: Lower-case letters, digits and hyphens; names files and pages, so nothing else.
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}\z")]
@@ -126,13 +130,17 @@ class PredictionsRef(_File):
 
 
 class Reproduction(_File):
-    """A maintainer's stamp: `inference` where the system was run again and gave the same scores."""
+    """A maintainer's stamp: `inference` where the system was run again and gave the same scores.
+
+    It holds for the predictions of `predictions_sha256` alone: with others in their place the submission is refused.
+    """
 
     by: Name
     on: Day
     match: Literal["inference"]
     version: Name
-    max_difference: float = Field(ge=0)
+    max_difference: float = Field(ge=0, le=MATCH_TOLERANCE, description="largest difference of a score")
+    predictions_sha256: Sha256 = Field(description="of the predictions that the run was held against")
 
 
 class Withdrawn(_File):

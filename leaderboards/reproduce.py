@@ -10,6 +10,7 @@ import numpy as np
 
 from cmdfd.cache import write_atomic
 from cmdfd.errors import CmdfdError
+from leaderboards.records import MATCH_TOLERANCE
 
 if TYPE_CHECKING:
     import argparse
@@ -106,12 +107,16 @@ def verify_rerun(board: OpenBoard, entry: Entry, path: Path, args: argparse.Name
         return [*lines, "  write it down with --stamp --by NAME"]
     if not args.by:
         raise CmdfdError("--stamp needs --by NAME: who ran it again")
+    if match.max_difference > MATCH_TOLERANCE:
+        allowed = f"a stamp allows {MATCH_TOLERANCE:g}, whatever --tolerance says"
+        raise CmdfdError(f"{path.name}: the rerun differs by {match.max_difference:.3g}: {allowed}")
     stamp = {
         "by": args.by,
         "on": _today(),
         "match": "inference",
         "version": run.harness,
         "max_difference": float(match.max_difference),
+        "predictions_sha256": entry.submission.predictions.sha256,
     }
     write_field(path, "reproduction", stamp)
     return [*lines, f"  stamped by {args.by}"]

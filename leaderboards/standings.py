@@ -108,6 +108,7 @@ class Standing:
         trained_on: As declared; None where nothing was declared.
         submission: The whole submission, as data, for its page.
         notes: What verification remarked without refusing.
+        submission_sha256: Of the submission's file as it was verified; "" where there was none.
     """
 
     slug: str
@@ -128,6 +129,7 @@ class Standing:
     trained_on: tuple[str, ...] | None
     submission: dict[str, Any]
     notes: tuple[str, ...] = ()
+    submission_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,5 +147,9 @@ def _stamps(submission: Submission) -> Iterator[_Found]:
     stamp = submission.reproduction
     if stamp is not None and look(stamp.by) == look(submission.submitter.name):
         yield ("reproduction", "by"), f"{clean(stamp.by)!r} is the submitter", "somebody else must run the system again"
+    if stamp is not None and stamp.predictions_sha256 != submission.predictions.sha256:
+        reason = f"is {stamp.predictions_sha256}, the predictions are {submission.predictions.sha256}"
+        fix = "the stamp is of other predictions: take it away, and a maintainer runs the system again"
+        yield ("reproduction", "predictions_sha256"), reason, fix
     if submission.withdrawn is not None and not submission.withdrawn.reason.strip():
         yield ("withdrawn", "reason"), "is empty", "say why"

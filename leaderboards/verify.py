@@ -42,12 +42,14 @@ def verify(board: OpenBoard | Path, submission: Path, *, fetch: bool | Callable[
     Raises:
         SubmissionError: With every reason that was found: file, line or row, field, and what to do.
     """
+    from dataclasses import replace
+
     from leaderboards.board import open_board
     from leaderboards.submission_file import read_submission
 
     opened = open_board(board) if isinstance(board, Path | str) else board
-    _, found = read_submission(Path(submission), opened.board)
-    return _verified(opened, found, Path(submission), fetch)
+    file, found = read_submission(Path(submission), opened.board)
+    return replace(_verified(opened, found, Path(submission), fetch), sha256=file.sha256)
 
 
 def _verified(board: OpenBoard, submission: Submission, path: Path, fetch: bool | Callable[[str, int], bytes]) -> Entry:
@@ -150,9 +152,8 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("submission", type=Path, nargs="+", metavar="SUBMISSION", help="<slug>.yaml of a board")
     add_options(p)
-    p.add_argument(
-        "--board", type=Path, metavar="FOLDER", help="the board's folder (default: two above the submission)"
-    )
+    told = "name of the board, or its folder (default: the folder two above the submission)"
+    p.add_argument("--board", metavar="NAME", help=told)
     p.add_argument("--fetch", action="store_true", help="fetch predictions that lie at an address")
     told = "a host besides huggingface.co that they may lie at, as often as needed"
     p.add_argument("--allow-host", action="append", default=[], metavar="HOST", help=told)
@@ -186,10 +187,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _one(path: Path, args: argparse.Namespace) -> list[str]:
-    from leaderboards.board import open_board
+    from leaderboards.board import board_at, open_board
     from leaderboards.reproduce import stamp_withdrawal, verify_rerun
 
-    folder = args.board or path.resolve().parent.parent
+    folder = path.resolve().parent.parent if args.board is None else board_at(args.board, args.boards)
     opened = open_board(folder, args.truth)
     fetch: Any = False
     if args.fetch:
@@ -197,7 +198,8 @@ def _one(path: Path, args: argparse.Namespace) -> list[str]:
 
         fetch = fetcher(args.allow_host)
     entry = verify(opened, path, fetch=fetch)
-    lines = [f"{path.name}: verified for the board {opened.board.name!r}", *(f"  note: {one}" for one in entry.notes)]
+    lines = [f"{path.name}: passes the checks of the board {opened.board.name!r}"]
+    lines += [f"  note: {one}" for one in entry.notes]
     if args.incoming and entry.submission.reproduction is not None:
         from leaderboards.tables import refused
 

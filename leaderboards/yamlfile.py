@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from cmdfd.errors import CmdfdError, nearest
 from generators.yaml_text import line_of, plain, tree_of
 from leaderboards.problems import Problem, SubmissionError
-from leaderboards.tables import clean, read_bytes
+from leaderboards.tables import clean, read_bytes, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,11 +43,13 @@ class YamlFile:
         name: Its name, for errors.
         tree: As read, with positions.
         data: The same without them.
+        sha256: Of its bytes; "" for what is no file.
     """
 
     name: str
     tree: Any
     data: Any
+    sha256: str = ""
 
     def problem(self, place: Sequence[Any], reason: str, fix: str = "") -> Problem:
         """A problem at a place of the file, e.g. ("system", "slug")."""
@@ -73,7 +75,7 @@ def read_yaml(path: Path, most: int = MOST_YAML_BYTES) -> YamlFile:
         raise SubmissionError(
             [Problem(name, "file", f"is not UTF-8 at byte {error.start}", "save it as UTF-8")]
         ) from error
-    return parse_yaml(text, name)
+    return replace(parse_yaml(text, name), sha256=sha256_of(data))
 
 
 def parse_yaml(text: str, name: str) -> YamlFile:

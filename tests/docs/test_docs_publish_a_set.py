@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,7 +127,7 @@ def test_a_dry_run_asks_the_hub_nothing_and_plans_what_is_uploaded(played: Playe
     assert first.calls == 0
     for told in ("stays at home: journal.jsonl", "[to be filled:", "dry run: nothing was sent"):
         assert told in first.out
-    planned = {line.split()[-1] for line in first.out.splitlines() if line[:7].strip().isdigit()}
+    planned = set(re.findall(r"^ {2,7}\d+ +[\d.]+ k?M?G?B {2}(\S+)$", first.out, re.MULTILINE))
     for path in set(published.files) - {".gitattributes"}:
         assert path in planned or f"{'/'.join(path.split('/')[:2])}/" in planned
 

@@ -168,7 +168,8 @@ def test_a_killed_command_goes_on(hub: LoopbackHub, small: Dataset, tmp_path: Pa
         assert process.wait(timeout=120) == -9, f"not killed at {match}"
     assert hub.repo(REPO).private and not hub.repo(REPO).tags
     hub.heal()
-    hub.fail_next(2, 503, match=f"POST {API}/(commit|tag)")
+    if match.startswith("PUT"):
+        hub.fail_next(2, 503, match=f"POST {API}/(commit|tag)")
     checked(publish(hub, small.folder, tmp_path / "out", *SMALL))
     assert lying(hub) == lying(hub, "v1.0.0") == listed(tmp_path / "out")
     check_order(hub)
@@ -209,14 +210,16 @@ def test_versions_and_a_takedown(hub: LoopbackHub, people: Dataset, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_nothing_on_the_hub_tells_withheld_labels(hub: LoopbackHub, large: Dataset, tmp_path: Path) -> None:
-    folder = copy_of(large, tmp_path / "withheld")
-    secret = [clip for clip in large.rows if clip.split == "test"]
+def test_nothing_on_the_hub_tells_withheld_labels(hub: LoopbackHub, small: Dataset, tmp_path: Path) -> None:
+    folder = copy_of(small, tmp_path / "withheld")
+    secret = [clip for clip in small.rows if clip.split == "test"]
     secret = [replace(clip, kind="veiled" if clip.labels.label else "real", variant="hush") for clip in secret]
     by_id = {clip.id: clip for clip in secret}
     change_clips(folder, lambda clip: by_id.get(clip.id, clip), ["test"])
-    change_build(folder, counts=large.build.counts | {"test": {"real": 8, "veiled": 8}})
+    change_build(folder, counts=small.build.counts | {"test": {"real": 2, "veiled": 2}})
     words = {one for clip in secret for one in (clip.face_id, clip.voice_id, *clip.source_ids)} | {"veiled", "hush"}
+    secrets = dict(members({"labels.parquet": (folder / "test/labels.parquet").read_bytes()}))
+    assert all(any(word.encode() in data for data in secrets.values()) for word in words)  # the search finds them
     wanted = []
     for layout in COLUMNS:
         repo = f"lab/{layout}"
@@ -228,7 +231,7 @@ def test_nothing_on_the_hub_tells_withheld_labels(hub: LoopbackHub, large: Datas
         for path, data in members(files):
             assert not [word for word in words if word.encode() in data or word in path], path
         audit = json.loads(files["audit.json"])
-        assert (audit["n_real"], audit["n_fake"]) == (8, 8), "the open split alone"
+        assert (audit["n_real"], audit["n_fake"]) == (2, 2), "the open split alone"
         assert "open splits alone" in files["README.md"].decode()
         wanted.append((repo, "v1.0.0", layout))
     for number, came in enumerate(rows_of_hub(hub, *wanted)):

@@ -233,7 +233,8 @@ class Recomputed:
             times, scores = ([_filled(one) for one in given[column]] for column in ("times", "frame_scores"))
             for pooling in ("pooled", "within_clip"):
                 yield f"frame/{pooling}", vars_of(frame_auc(times, scores, forged, components, pooling=pooling, **told))
-        if any(forged) and (_any(table["proposals"]) or (table["proposal_rule"] != "").any()):
+        partial = any(map(_partly_genuine, forged, at.truth["duration"]))
+        if partial and (_any(table["proposals"]) or (table["proposal_rule"] != "").any()):
             found = evaluate_temporal(forged, _proposals(given, at.truth), components, **told)
             yield from ((f"temporal/{_upper(metric)}", vars_of(one)) for metric, one in found.items())
         yield from self._pixels(slug, name, told)
@@ -305,6 +306,14 @@ class Recomputed:
             for slug in same:
                 self.rows[slug]["group"] = group
             left = [slug for slug in left if slug not in same]
+
+
+def _partly_genuine(stretches: Any, duration: float) -> bool:
+    """Whether a clip is forged, and somewhere genuine for more than a frame at 25 per second."""
+    starts = [*(float(one.start) for one in stretches), float(duration)]
+    # before each start: the last end of those stretches that begin before it
+    ends = [max([0.0, *(float(one.end) for one in stretches if one.start < start)]) for start in starts]
+    return bool(stretches) and any(start - end > 0.04 for start, end in zip(starts, ends, strict=True))
 
 
 def _any(column: pd.Series) -> bool:
