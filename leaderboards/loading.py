@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cmdfd.errors import CmdfdError
@@ -13,6 +14,32 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from leaderboards.standings import Standings
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A board that could not be read.
+
+    Args:
+        board: Name of its folder.
+        reason: What is wrong, a line for each thing, each with folder and file.
+    """
+
+    board: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Boards as they were found.
+
+    Args:
+        standings: Of those that could be read.
+        unread: The others.
+    """
+
+    standings: tuple[Standings, ...]
+    unread: tuple[Unread, ...]
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +68,46 @@ def board_folders(boards: Path | None, names: Sequence[str] = ()) -> tuple[Path,
     if not found:
         raise CmdfdError(f"{folder}: no board here (no NAME/{BOARD_FILE}); see python -m leaderboards.new --help")
     return found
+
+
+def load_boards(
+    folders: Sequence[Path],
+    *,
+    truth: Path | None = None,
+    fetch: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Loaded:
+    """Verify and rank several boards; one that cannot be read does not stop the others.
+
+    Args:
+        folders: Of the boards.
+        truth: See `load_standings`.
+        fetch: See `load_standings`.
+        say: Told what is being done.
+
+    Raises:
+        CmdfdError: Where none can be read.
+    """
+    standings, unread = [], []
+    for folder in folders:
+        try:
+            standings.append(load_standings(folder, truth=truth, fetch=fetch, say=say))
+        except CmdfdError as error:
+            unread.append(_unread(folder.name, error))
+    if not standings:
+        raise CmdfdError("\n".join(one.reason for one in unread))
+    return Loaded(tuple(standings), tuple(unread))
+
+
+def _unread(board: str, error: CmdfdError) -> Unread:
+    from leaderboards.problems import SubmissionError
+    from leaderboards.tables import clean
+
+    name = clean(board)
+    # a board's problems name files inside its folder
+    lead = f"{name}/" if isinstance(error, SubmissionError) else f"{name}: "
+    lines = str(error).splitlines()
+    return Unread(name, "\n".join(line if line.startswith(("...", lead)) else f"{lead}{line}" for line in lines))
 
 
 def load_standings(

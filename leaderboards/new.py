@@ -97,7 +97,7 @@ def _new(args: argparse.Namespace) -> Path:
     if args.private_truth is not None:
         _keep_home(folder, home)
     sets = [_write_part(part, home, lambda text: sys.stderr.write(f"{text}\n")) for part in parts]
-    floors = [*args.floor, *([args.metadata_floor] if args.metadata_floor not in (None, *args.floor) else [])]
+    floors = _floors(args.floor, args.metadata_floor)
     (folder / SUBMISSIONS).mkdir(parents=True, exist_ok=True)
     _write_board(
         folder / BOARD_FILE,
@@ -116,6 +116,14 @@ def _new(args: argparse.Namespace) -> Path:
     )
     open_board(folder, args.private_truth.expanduser() if args.private_truth else None)
     return folder
+
+
+def _floors(named: Sequence[str], metadata: str | None) -> list[str]:
+    """Floors as named; the metadata floor is one of them."""
+    if metadata is None or metadata in named:
+        return list(named)
+    sys.stderr.write(f"--metadata-floor {metadata} is not among --floor: added to the board's floors\n")
+    return [*named, metadata]
 
 
 def _keep_home(folder: Path, home: Path) -> None:

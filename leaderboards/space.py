@@ -18,6 +18,7 @@ from cmdfd.errors import CmdfdError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from leaderboards.loading import Unread
     from leaderboards.standings import Standings
 
 #: Newest release that the app was run with.
@@ -58,22 +59,34 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code: 0 made, 1 made but submissions were refused, 2 it could not be done."""
+    """Command line; returns the exit code.
+
+    0 made, 1 made but submissions were refused or boards could not be read, 2 it could not be done.
+    """
     named = parser().parse_args(arguments)
-    from leaderboards.loading import board_folders, load_standings
+    from leaderboards.loading import board_folders, load_boards
 
     try:
         folders = board_folders(named.boards, named.board)
-        standings = [load_standings(folder, truth=named.truth, fetch=named.fetch) for folder in folders]
-        make_space(standings, named.out, named.sdk, named.title, folders[0].parent)
+        found = load_boards(folders, truth=named.truth, fetch=named.fetch)
+        make_space(found.standings, named.out, named.sdk, named.title, folders[0].parent, found.unread)
     except CmdfdError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     sys.stdout.write(f"{named.out}: upload it with: hf upload ORG/NAME {named.out} . --repo-type space\n")
-    return 1 if any(one.left_out for one in standings) else 0
+    for one in found.unread:
+        sys.stderr.write(f"cannot be read: the board {one.board}\n{one.reason}\n")
+    return 1 if found.unread or any(one.left_out for one in found.standings) else 0
 
 
-def make_space(standings: Sequence[Standings], out: Path, sdk: str, title: str, boards: Path | None = None) -> None:
+def make_space(
+    standings: Sequence[Standings],
+    out: Path,
+    sdk: str,
+    title: str,
+    boards: Path | None = None,
+    unread: Sequence[Unread] = (),
+) -> None:
     """Make the folder.
 
     Args:
@@ -82,6 +95,7 @@ def make_space(standings: Sequence[Standings], out: Path, sdk: str, title: str, 
         sdk: "static" or "gradio".
         title: Of the Space.
         boards: Folder of the boards' files, for downloads; None leaves them out.
+        unread: Boards that could not be read; the front page of a static Space lists them.
 
     Raises:
         CmdfdError: Where the folder holds something else.
@@ -91,7 +105,7 @@ def make_space(standings: Sequence[Standings], out: Path, sdk: str, title: str, 
     if sdk == "static":
         from leaderboards.site.build import build_site
 
-        build_site(standings, out, boards)
+        build_site(standings, out, boards, unread)
     else:
         for old in out.glob("boards/*/leaderboard.json"):  # a board that is no longer named would go on being shown
             old.unlink()

@@ -35,7 +35,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code: 0 built, 1 built but submissions were refused, 2 it could not be done."""
+    """Command line; returns the exit code.
+
+    0 built, 1 built but submissions were refused or boards could not be read, 2 it could not be done.
+    """
     named = parser().parse_args(arguments)
     try:
         return _build(named)
@@ -49,17 +52,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _build(named: argparse.Namespace) -> int:
     from cmdfd.report.text import plural
-    from leaderboards.loading import board_folders, load_standings
+    from leaderboards.loading import board_folders, load_boards
     from leaderboards.site.build import build_site
 
     folders = board_folders(named.boards, named.board)
-    standings = [load_standings(folder, truth=named.truth, fetch=named.fetch, say=_say) for folder in folders]
-    built = build_site(standings, named.out, folders[0].parent)
+    found = load_boards(folders, truth=named.truth, fetch=named.fetch, say=_say)
+    built = build_site(found.standings, named.out, folders[0].parent, found.unread)
     sys.stdout.write(f"{built.index}: {plural(built.n_boards, 'board')}, {plural(built.n_systems, 'system')}\n")
-    refused = [pair for one in standings for pair in one.left_out]
-    for file, reason in refused:
-        sys.stderr.write(f"refused: {file}\n{reason}\n")
-    return 1 if refused else 0
+    refused = [(one.board["name"], *pair) for one in found.standings for pair in one.left_out]
+    for board, file, reason in refused:
+        sys.stderr.write(f"refused: {file} of the board {board}\n{reason}\n")
+    for each in found.unread:
+        sys.stderr.write(f"cannot be read: the board {each.board}\n{each.reason}\n")
+    return 1 if refused or found.unread else 0
 
 
 def _say(text: str) -> None:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from leaderboards.records import PredictionsRef
+    from leaderboards.loading import Unread
     from leaderboards.site.pages import Opened
-    from leaderboards.standings import Standings
+    from leaderboards.standings import Standing, Standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,9 @@ class Built:
     n_files: int
 
 
-def build_site(standings: Sequence[Standings], out: Path, boards: Path | None = None) -> Built:
+def build_site(
+    standings: Sequence[Standings], out: Path, boards: Path | None = None, unread: Sequence[Unread] = ()
+) -> Built:
     """Write the site.
 
     Args:
@@ -46,17 +48,18 @@ def build_site(standings: Sequence[Standings], out: Path, boards: Path | None = 
         out: Folder of the site: new, empty, or built before.
         boards: Folder with `<board>/submissions/`, of which submissions and predictions are copied for recomputation;
             without it, pages name the files' hashes only. Truths are never copied: some boards keep them at home.
+        unread: Boards that could not be read; the front page lists them with the reason.
 
     Raises:
-        CmdfdError: For a folder that is no site, names that cannot be files, two boards of one name, and predictions
-            that are not those that were verified.
+        CmdfdError: For a folder that is no site, names that cannot be files, two boards of one name, and submissions
+            or predictions that are not those that were verified.
     """
     from leaderboards.site.pages import index_page
 
     _check_names(standings)
     site = SiteFolder(out)
     made = [_write_board(site, one, boards / str(one.board["name"]) if boards else None) for one in standings]
-    site.write("index.html", index_page(made))
+    site.write("index.html", index_page(made, unread))
     return Built(out / "index.html", len(made), sum(len(one.rows) for one in standings), site.finish())
 
 
@@ -82,7 +85,7 @@ def _write_board(site: SiteFolder, standings: Standings, folder: Path | None) ->
     from leaderboards.site.pages import about_page, best_of, board_page, opened, system_page
 
     at = f"boards/{standings.board['name']}"
-    copies = {row.slug: _copy(site, at, Submission.model_validate(row.submission), folder) for row in standings.rows}
+    copies = {row.slug: _copy(site, at, row, folder) for row in standings.rows}
     one = opened(standings, copies)
     site.write(f"{at}/index.html", board_page(one))
     site.write(f"{at}/about.html", about_page(one))
@@ -100,26 +103,26 @@ def _write_board(site: SiteFolder, standings: Standings, folder: Path | None) ->
     return one
 
 
-def _copy(site: SiteFolder, at: str, submission: Submission, folder: Path | None) -> tuple[str, ...]:
+def _copy(site: SiteFolder, at: str, row: Standing, folder: Path | None) -> tuple[str, ...]:
     """Copy a submission and its predictions; returns their paths relative to the board's page."""
     if folder is None:
         return ()
-    name = f"submissions/{submission.system.slug}.yaml"
-    text = read_regular(folder, name)
-    found = [] if text is None else [name]
-    if text is not None:
-        site.write(f"{at}/{name}", text)
-    for part in (submission.predictions, submission.pixels):
-        name = f"submissions/{part.file}" if part is not None else ""
-        data = read_regular(folder, name) if part is not None and part.file is not None else None
-        if part is None or data is None:
+    submission = Submission.model_validate(row.submission)
+    wanted = [(f"submissions/{row.slug}.yaml", row.submission_sha256)]
+    wanted += [
+        (f"submissions/{part.file}", part.sha256)
+        for part in (submission.predictions, submission.pixels)
+        if part is not None and part.file is not None
+    ]
+    found = []
+    for name, sha256 in wanted:
+        data = read_regular(folder, name)
+        if data is None:
             continue
-        _check_bytes(data, part, name)
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise CmdfdError(
+                f"{folder.name}/{name} changed after it was verified: its sha256 is no longer {sha256}; build again"
+            )
         site.write(f"{at}/{name}", data)
         found.append(name)
     return tuple(found)
-
-
-def _check_bytes(data: bytes, part: PredictionsRef, name: str) -> None:
-    if hashlib.sha256(data).hexdigest() != part.sha256:
-        raise CmdfdError(f"{name} changed after it was verified: its sha256 is no longer {part.sha256}; build again")

@@ -107,6 +107,8 @@ def columns_of(board: Board, rows: Sequence[Listed], axis: Axis) -> tuple[Column
     """The columns after rank and name; those in which no system has anything are left out."""
     found = [
         Column("macro", "Mean AUC", "Overall", lambda one: _number(one.row.macro, axis, span=True), "over cross sets"),
+        Column("state", "State", "System", _state, first="ascending", numeric=False),
+        Column("modality", "Looks at", "System", _modality, first="ascending", numeric=False),
         *_set_columns(board, axis),
         Column("worst", "Worst set", "Overall", lambda one: _worst(one, board), "lowest AUC"),
         Column("margin", "Margin", "Overall", lambda one: _signed(one.row.margin), "over metadata floor"),
@@ -115,8 +117,6 @@ def columns_of(board: Board, rows: Sequence[Listed], axis: Axis) -> tuple[Column
     if len(board.sets) <= MOST_DETAILED_SETS:
         found += _detailed(board, rows)
     found += [
-        Column("modality", "Looks at", "System", _modality, first="ascending", numeric=False),
-        Column("state", "State", "System", _state, first="ascending", numeric=False),
         Column("size", "Parameters", "System", _size, first="ascending", shown=False),
         Column("licence", "Licence", "System", _licence, first="ascending", shown=False, numeric=False),
         Column("trained", "Trained on", "System", _trained, first="ascending", shown=False, numeric=False),
@@ -188,15 +188,11 @@ def _detailed(board: Board, rows: Sequence[Listed]) -> list[Column]:
     for index, name in enumerate(names):
         for place, one in enumerate(board.sets):
             where = Column(
-                f"where-{index + 1}-{place + 1}", f"{_spelled(name)}, {one.title}", "Localization",
+                f"where-{index + 1}-{place + 1}", f"{words.metric(name)}, {one.title}", "Localization",
                 _pick(place, lambda score, key=name: score.localization.get(key)), _below(one), shown=False,  # type: ignore[misc]
             )  # fmt: skip
             found.append(where)
     return found
-
-
-def _spelled(metric: str) -> str:
-    return metric.replace("/", " ").replace("_", " ")
 
 
 def _pick(place: int, take: Callable[[SetScore], Number | None]) -> Callable[[Listed], Cell]:

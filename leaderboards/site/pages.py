@@ -15,8 +15,11 @@ from leaderboards.site.rendering import render
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from leaderboards.loading import Unread
     from leaderboards.standings import Number, SetScore, Standing, Standings
 
+#: What is said of a leader without company. It is no more than this: another training run can turn it round.
+ALONE = "its difference to every other ranked system has an interval without 0"
 #: So many names of the leader group are written out on the front page.
 MOST_LEADERS = 3
 
@@ -95,9 +98,9 @@ def opened(standings: Standings, copies: Mapping[str, tuple[str, ...]]) -> Opene
     return Opened(standings, Board.model_validate(standings.board), Rules.model_validate(standings.rules), rows, copies)
 
 
-def index_page(boards: Sequence[Opened]) -> str:
-    """The front page."""
-    return render("index.html.j2", boards=boards, most_leaders=MOST_LEADERS)
+def index_page(boards: Sequence[Opened], unread: Sequence[Unread] = ()) -> str:
+    """The front page, with the boards that could not be read."""
+    return render("index.html.j2", boards=boards, unread=unread, most_leaders=MOST_LEADERS)
 
 
 def board_page(one: Opened) -> str:
@@ -131,10 +134,11 @@ def _grouped(columns: Sequence[Column]) -> dict[str, list[Column]]:
 def _bands(lines: Sequence[Line]) -> list[Band]:
     """Groups of ranked systems, then floors, then the others."""
     groups: dict[int | None, list[Line]] = {}
+    ranked = sum(line.listed.row.ranked for line in lines)
     for line in lines:
         if line.listed.row.ranked:
             groups.setdefault(line.listed.row.group, []).append(line)
-    found = [Band(f"Group {group}", _group_words(index, found), "group", tuple(found))
+    found = [Band(f"Group {group}", _group_words(index, found, ranked), "group", tuple(found))
              for index, (group, found) in enumerate(groups.items())]  # fmt: skip
     floors = tuple(line for line in lines if line.listed.row.floor)
     others = tuple(line for line in lines if not line.listed.row.floor and not line.listed.row.ranked)
@@ -143,9 +147,11 @@ def _bands(lines: Sequence[Line]) -> list[Band]:
     return found
 
 
-def _group_words(index: int, lines: Sequence[Line]) -> str:
+def _group_words(index: int, lines: Sequence[Line], ranked: int) -> str:
+    if ranked == 1:
+        return "the only ranked system"
     if len(lines) == 1:
-        return "ahead of all others, and the data can tell" if index == 0 else "one system"
+        return f"{ALONE} (one training run each, pair by pair)" if index == 0 else "one system"
     if index == 0:
         return f"{len(lines)} systems: the data cannot tell them from the leader"
     return f"{len(lines)} systems: the data cannot tell them from the first of them"
@@ -177,16 +183,25 @@ def best_of(standings: Standings) -> Best:
 def system_page(one: Opened, listed: Listed, best: Best) -> str:
     """The page of a system."""
     sets = listed.row.sets
+    titles = {each.name: each.title for each in one.board.sets}
     numbers = [score.auc for score in sets]
     numbers += [part.auc for score in sets for part in (*score.kinds, *score.platforms)]
     metrics = list(dict.fromkeys(name for score in sets for name in score.localization))
-    absent = list(dict.fromkeys((f, why) for score in sets for f, why in score.localization_absent.items()))
     return render(
         "system.html.j2", one=one, row=listed.row, submission=listed.submission, system=listed.submission.system,
-        axis=axis_of(numbers), best=best, metrics=metrics, absent=absent,
-        titles={each.name: each.title for each in one.board.sets}, copies=one.copies.get(listed.row.slug, ()),
+        axis=axis_of(numbers), best=best, metrics=metrics,
+        titles=titles, absent=_absent(sets, titles), copies=one.copies.get(listed.row.slug, ()),
         standing=_standing_words(one, listed.row), badge=_badge(one, listed.row),
     )  # fmt: skip
+
+
+def _absent(sets: Sequence[SetScore], titles: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Families of localization without numbers: family, why, and on which sets; "" for all of them."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for score in sets:
+        for pair in score.localization_absent.items():
+            found.setdefault(pair, []).append(titles.get(score.set, score.set))
+    return [(*pair, "" if len(names) == len(sets) else ", ".join(names)) for pair, names in found.items()]
 
 
 def _badge(one: Opened, row: Standing) -> Any:
@@ -205,9 +220,11 @@ def _standing_words(one: Opened, row: Standing) -> str:
     place = f"Rank {row.rank} of {one.ranked}"
     alike = sum(each.row.group == row.group for each in one.rows) - 1
     if row.group != 1:
-        return f"{place}, in group {row.group}."
-    if row.rank != 1:
-        return f"{place}; the data cannot tell it from the leader."
-    if alike:
-        return f"{place}; the data cannot tell {plural(alike, 'other')} from it."
-    return f"{place}; the data can tell it from all others."
+        said = f", in group {row.group}"
+    elif row.rank != 1:
+        said = "; the data cannot tell it from the leader"
+    elif alike:
+        said = f"; the data cannot tell {plural(alike, 'other')} from it"
+    else:
+        said = f"; {ALONE} (one training run each, pair by pair)" if one.ranked > 1 else ""
+    return f"{place}{said}."

@@ -76,6 +76,7 @@ def environment() -> Environment:
         num=number,
         ends=lambda one: interval(one.low, one.high),
         tidy=tidy,
+        not_above=words.not_above,
     )
     return found
 

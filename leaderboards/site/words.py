@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cmdfd.report.text import NOTHING, plural
+from cmdfd.report.text import NOTHING, interval, plural
 
 if TYPE_CHECKING:
     from leaderboards.records import Rules, Submission
@@ -20,6 +20,8 @@ STATE_MEANINGS = {
     "self-reported": "the predictions are the submitter's, nobody ran it again; the numbers are recomputed here",
     "withdrawn": "taken back; listed for the record and never ranked",
 }
+#: Mark of ranked systems that are not shown to find more than the metadata floor.
+NOT_ABOVE = "not above the floor"
 DOMAINS = {"in": "in-set", "cross": "cross-set", "unknown": "not declared"}
 DOMAIN_MEANINGS = {
     "in": "the system was trained or selected on this set",
@@ -27,10 +29,18 @@ DOMAIN_MEANINGS = {
     "unknown": "the system does not say what it was trained on",
 }
 FAMILIES = {"temporal": "In time: stretches", "frame": "In time: frames", "pixel": "In the picture: pixels"}
+#: Names of `leaderboards.localization` as people say them; AP@IoU and AR@n stay as they are.
 METRICS = {
-    "temporal": "how well the stretches that it names meet the forged ones",
-    "frame": "how well its scores over time tell forged moments from others",
-    "pixel": "how well its maps tell forged pixels from others",
+    "temporal/score": "challenge score (mean of AP and AR)",
+    "frame/pooled": "AUC over all frames",
+    "frame/within_clip": "AUC inside a clip",
+    "pixel/auc": "AUC over the pixels of a clip",
+    "pixel/auc_pooled": "AUC over all pixels",
+    "pixel/best_f1": "F1 at its best threshold",
+    "pixel/patch_auc": "AUC over the patches of a clip",
+    "pixel/false_positive_area": "area called forged where nothing is (lower is better)",
+    "pixel/auc_twin": "AUC of the real twin's map",
+    "pixel/auc_gain": "AUC above that of the real twin's map",
 }
 
 
@@ -79,8 +89,19 @@ def version(platform: str) -> str:
 
 
 def metric(name: str) -> str:
-    """Name of a localization metric without its family."""
-    return name.partition("/")[2].replace("_", " ") or name
+    """Plain name of a localization metric."""
+    return METRICS.get(name) or name.partition("/")[2].replace("_", " ").replace("f1@", "F1@").replace("iou@", "IoU@")
+
+
+def not_above(row: Standing) -> str:
+    """Why a ranked system is not shown to find more than the metadata floor, as a phrase; "" where it is."""
+    margin = row.margin
+    if not row.ranked or margin is None or margin.low is None or margin.high is None or margin.low > 0:
+        return ""
+    ends = interval(margin.low, margin.high, signed=True)
+    return (
+        f"the interval of its margin over the metadata floor, {ends}, {'holds' if margin.high >= 0 else 'lies below'} 0"
+    )
 
 
 def failed(score: SetScore) -> str:

@@ -26,6 +26,17 @@ def _predictions(**values: Any) -> Callable[[Box], object]:
     return lambda box: box.edit(lambda data: data["predictions"].update(values))
 
 
+def _stamp(**values: Any) -> Callable[[Box], object]:
+    """A reproduction that would be good but for these fields; `...` takes one away."""
+
+    def change(data: Any) -> None:
+        stamp = {"by": "Q", "on": "2026-11-27", "match": "inference", "version": "cmdfd 0.1.0", "max_difference": 0.0}
+        stamp |= {"predictions_sha256": data["predictions"]["sha256"]} | values
+        data["reproduction"] = {name: value for name, value in stamp.items() if value is not ...}
+
+    return lambda box: box.edit(change)
+
+
 # --- the YAML itself -------------------------------------------------------------------------------------------------
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
 case("yaml-billion-laughs", YAML_NAME, "file", "anchor")(
@@ -120,15 +131,20 @@ case("field-training-flood", YAML_NAME, "trained_on", "201 data sets")(
     _top("trained_on", [f"d{n}" for n in range(201)])
 )
 case("field-twice-trained", YAML_NAME, "trained_on.1", "stands twice")(_top("trained_on", ["a/train", "A/train"]))
-case("field-own-stamp", YAML_NAME, "reproduction.by", "is the submitter")(
-    _top(
-        "reproduction",
-        {"by": "a person", "on": "2026-11-27", "match": "inference", "version": "cmdfd 0.1.0", "max_difference": 0.0},
-    )
+case("field-own-stamp", YAML_NAME, "reproduction.by", "is the submitter")(_stamp(by="a person"))
+case("field-half-stamp", YAML_NAME, "reproduction.version", "missing")(_stamp(version=...))
+case("field-stamp-of-no-predictions", YAML_NAME, "reproduction.predictions_sha256", "missing")(
+    _stamp(predictions_sha256=...)
 )
-case("field-half-stamp", YAML_NAME, "reproduction.version", "missing")(
-    _top("reproduction", {"by": "Q", "on": "2026-11-27", "match": "inference", "max_difference": 0.0})
+case("field-stamp-of-other-predictions", YAML_NAME, "reproduction.predictions_sha256", "the predictions are")(
+    _stamp(predictions_sha256="0" * 64)
 )
+case(
+    "field-stamp-of-other-scores",
+    YAML_NAME,
+    "reproduction.max_difference",
+    "less than or equal to 0.000001, got '1.1e-06'",
+)(_stamp(max_difference=1.1e-6))
 
 
 @case("slug-taken-in-capitals", YAML_NAME, "system.slug", "is taken by 'GOOD.yaml'")

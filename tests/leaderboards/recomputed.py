@@ -184,8 +184,7 @@ class Recomputed:
         scores, every = worst_of_class(given["score"], at.fake), np.ones(len(at.truth), dtype=bool)
         pooled, cut = auc(scores, at, every), self.answers(slug, name, "trimmed")
         self.draws[slug, name] = pooled
-        fewest = fewest_of(at.truth)
-        equal = eers(scores, at)
+        fewest, equal = fewest_of(at.truth), eers(scores, at)
         found: dict[str, Any] = {
             "domain": self.domain(slug, name),
             "n_real": int((~at.fake).sum()),
@@ -311,7 +310,6 @@ class Recomputed:
 def _partly_genuine(stretches: Any, duration: float) -> bool:
     """Whether a clip is forged, and somewhere genuine for more than a frame at 25 per second."""
     starts = [*(float(one.start) for one in stretches), float(duration)]
-    # before each start: the last end of those stretches that begin before it
     ends = [max([0.0, *(float(one.end) for one in stretches if one.start < start)]) for start in starts]
     return bool(stretches) and any(start - end > 0.04 for start, end in zip(starts, ends, strict=True))
 
@@ -354,8 +352,8 @@ def differences(board: dict[str, Any], again: Recomputed, most: float = 1e-9) ->
     seen = {slug: _spread(slug, row) for slug, row in again.rows.items()}
     wanted = {path: value for found in seen.values() for path, value in found.items()}
     said = {path: value for row in board["rows"] for path, value in _spread(row["slug"], _shape(row)).items()}
-    paths = sorted(wanted.keys() | said.keys())
-    apart = [path for path in paths if not _near(said.get(path), wanted.get(path), most)]
+    paths = wanted.keys() | said.keys()
+    apart = [path for path in sorted(paths) if not _near(said.get(path), wanted.get(path), most)]
     wrong = [f"{path}: {said.get(path)!r}, recomputed {wanted.get(path)!r}" for path in apart]
     return [*wrong, *([] if len(said) > 20 else ["nothing was compared"])]
 
@@ -396,7 +394,6 @@ if __name__ == "__main__":
 
     for name in map(Path, sys.argv[1:]):
         board = json.loads(to_json(load_standings(name)))
-        again = Recomputed(name, rules_of(board["board"]["rules"]).model_dump(mode="json"))
-        wrong = differences(board, again)
+        wrong = differences(board, Recomputed(name, rules_of(board["board"]["rules"]).model_dump(mode="json")))
         count = sum(len(_spread(row["slug"], _shape(row))) for row in board["rows"])
         sys.stdout.write("\n".join([f"{name}: {count} numbers, {len(wrong)} differ", *wrong]) + "\n")

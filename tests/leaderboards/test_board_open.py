@@ -196,6 +196,7 @@ def test_a_board_is_made_of_a_built_set(tmp_path: Path, capsys: pytest.CaptureFi
     boards = ["--boards", str(tmp_path / "boards")]
     told = ["--title", "Small: <b>", "--metadata-floor", "floor-container", "--same-data", "Other=small/test"]
     assert new.main(["small", "--set", str(tmp_path / "set"), *boards, *told]) == 0
+    assert "--metadata-floor floor-container is not among --floor: added" in capsys.readouterr().err
     opened = open_board(tmp_path / "boards" / "small")
     assert opened.board.title == "Small: <b>" and opened.board.floors == ["floor-container"]
     assert opened.board.sets[0].manifest_sha256 == data.manifest_sha256

@@ -12,6 +12,7 @@ from toy_board import make_board, make_submission
 
 from leaderboards.board import rules_of
 from leaderboards.loading import load_standings
+from leaderboards.localization import WHOLE
 from leaderboards.site.downloads import to_json
 
 
@@ -56,3 +57,17 @@ def test_a_number_that_is_off_by_a_little_is_found(said: dict[str, Any], again: 
     changed["rows"][1]["sets"][1]["kinds"][0]["auc"]["low"] += 2e-9
     changed["rows"][0]["rank_high"] += 1
     assert len(differences(changed, again)) == 2
+
+
+@pytest.mark.parametrize(("forged", "given"), [((0.0, 2.0), False), ((0.03, 1.97), False), ((0.0, 1.9), True)])
+def test_where_fakes_are_forged_from_end_to_end_no_stretch_is_looked_for(
+    tmp_path: Path, forged: tuple[float, float], given: bool
+) -> None:
+    board = make_board(tmp_path, ("toy-a/test",), clips=24, components=8, forged=forged)
+    make_submission(board, "sees", 1.5, seed=2, over_time=True)
+    found = json.loads(to_json(load_standings(board)))
+    score = found["rows"][0]["sets"][0]
+    assert any(name.startswith("temporal/") for name in score["localization"]) == given
+    assert (score["localization_absent"].get("temporal") == WHOLE) != given
+    assert "frame/pooled" in score["localization"]
+    assert differences(found, Recomputed(board, rules_of(1).model_dump(mode="json"))) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from site_pages import read_page
 from toy_board import make_board, make_submission
 
+from leaderboards import space
 from leaderboards.loading import load_standings
 from leaderboards.site.__main__ import main
 
@@ -34,6 +36,8 @@ def test_a_board_becomes_a_site_with_its_numbers(
     assert main(["--boards", str(boards), "--out", str(out)]) == 0
     assert "1 board, 4 systems" in capsys.readouterr().out
     standings = load_standings(boards / "toy")
+    digest = hashlib.sha256((boards / "toy/submissions/good.yaml").read_bytes()).hexdigest()
+    assert {row.slug: row.submission_sha256 for row in standings.rows}["good"] == digest
     with (out / "boards/toy/leaderboard.csv").open(encoding="utf-8", newline="") as file:
         lines = {line["slug"]: line for line in csv.DictReader(file)}
     stored = {row["slug"]: row for row in pq.read_table(out / "boards/toy/leaderboard.parquet").to_pylist()}
@@ -60,6 +64,27 @@ def test_refused_submissions_are_told_and_the_site_is_built(
     assert "fair.yaml" in about and "predictions.size" in about
     assert not (tmp_path / "site/boards/toy/systems/fair.html").exists()
     assert not (tmp_path / "site/boards/toy/submissions/fair.parquet").exists()
+
+
+def test_a_broken_board_does_not_stop_the_others(
+    boards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_board(boards, clips=12, components=4, name="holed")
+    (boards / "holed/truth/toy-a-test.parquet").unlink()
+    (boards / "spoiled").mkdir()
+    (boards / "spoiled/board.yaml").write_text("name: [\n", encoding="utf-8")
+    assert main(["--boards", str(boards), "--out", str(tmp_path / "site")]) == 1
+    said = capsys.readouterr()
+    assert "1 board, 4 systems" in said.out
+    front = read_page(tmp_path / "site/index.html").text
+    assert "2 boards could not be read" in front and "The set" in front
+    for told in ("holed/truth/toy-a-test.parquet: file: the truth of toy-a/test is not there", "spoiled/board.yaml:"):
+        assert told in front and told in said.err
+    assert (tmp_path / "site/boards/toy/index.html").is_file() and not (tmp_path / "site/boards/holed").exists()
+    assert space.main(["--boards", str(boards), "--out", str(tmp_path / "space")]) == 1
+    assert "2 boards could not be read" in read_page(tmp_path / "space/index.html").text
+    assert main(["--boards", str(boards), "--board", "holed", "--out", str(tmp_path / "other")]) == 2
+    assert "holed/truth/toy-a-test.parquet" in capsys.readouterr().err and not (tmp_path / "other").exists()
 
 
 def test_what_cannot_be_done_is_said(boards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -121,14 +121,16 @@ def _with_files(tmp_path: Path, board: Standings) -> tuple[Path, Standings]:
     for row in board.rows:
         data = f"predictions of {row.slug}".encode()
         (folder / f"{row.slug}.parquet").write_bytes(data)
-        (folder / f"{row.slug}.yaml").write_text(f"slug: {row.slug}\n", encoding="utf-8")
+        text = f"slug: {row.slug}\n".encode()
+        (folder / f"{row.slug}.yaml").write_bytes(text)
         named = {
             "file": f"{row.slug}.parquet",
             "url": None,
             "sha256": hashlib.sha256(data).hexdigest(),
             "size": len(data),
         }
-        rows.append(replace(row, submission={**row.submission, "predictions": named}))
+        submission = {**row.submission, "predictions": named, "reproduction": None}
+        rows.append(replace(row, submission=submission, submission_sha256=hashlib.sha256(text).hexdigest()))
     return folder, replace(board, rows=tuple(rows))
 
 
@@ -160,10 +162,12 @@ def test_links_and_pipes_are_not_copied(tmp_path: Path) -> None:
     assert read_regular(elsewhere, "../secret") is None and read_regular(elsewhere, "/etc/hostname") is None
 
 
-def test_predictions_that_changed_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["chance.parquet", "chance.yaml"])
+def test_files_that_changed_after_they_were_verified_are_refused(tmp_path: Path, name: str) -> None:
     folder, board = _with_files(tmp_path, toy_standings(4))
-    (folder / "chance.parquet").write_bytes(b"others")
-    with pytest.raises(CmdfdError, match=r"chance\.parquet changed after it was verified"):
+    with (folder / name).open("ab") as file:
+        file.write(b"# more\n")
+    with pytest.raises(CmdfdError, match=rf"toy/submissions/{name} changed after it was verified"):
         build_site([board], tmp_path / "site", tmp_path / "boards")
 
 

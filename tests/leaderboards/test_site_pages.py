@@ -14,7 +14,7 @@ from site_pages import Element, read_page
 from toy_standings import HOSTILE, SETS, Plan, toy_standings
 
 from cmdfd.report.text import clean, interval, number
-from leaderboards.site import build_site
+from leaderboards.site import build_site, words
 from leaderboards.site.bars import Axis, axis_of
 from leaderboards.standings import Number, Standings
 
@@ -234,3 +234,72 @@ def test_bars_are_drawn_where_the_numbers_are(pages: dict[str, Element], boards:
     places = [100 * (one.value - axis.low) / (1 - axis.low) for one in wanted if one.value is not None]
     found = [float(re.match(r"M([\d.]+) 20h0", d)[1]) for d in points]  # type: ignore[index]
     assert found == pytest.approx(places, abs=0.006)
+
+
+def _alone(ranked: int, margin: Number | None) -> Standings:
+    """A leader without company, beside `ranked` - 1 others."""
+    board = toy_standings(16)
+    first, *rest = [row for row in board.rows if row.ranked][:ranked]
+    rows = [replace(first, group=1, margin=margin), *(replace(row, group=2) for row in rest)]
+    return replace(board, rows=(*rows, *(row for row in board.rows if not row.ranked)))
+
+
+@pytest.mark.parametrize(
+    ("ranked", "said"),
+    [(3, "its difference to every other ranked system has an interval without 0 (one training run each"), (1, "")],
+)
+def test_a_leader_alone_is_told_as_it_was_found(tmp_path: Path, ranked: int, said: str) -> None:
+    board = _alone(ranked, None)
+    build_site([board], tmp_path)
+    page = read_page(tmp_path / f"boards/toy/systems/{board.rows[0].slug}.html").text
+    band = _table(read_page(tmp_path / "boards/toy/index.html")).all("tr", class_="band")[0].text
+    assert f"Rank 1 of {ranked}" in page and said in page and (said or "the only ranked system") in band
+    assert "the data can tell" not in page + band and ("every other" in page) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("margin", "why"),
+    [
+        (Number(0.03, -0.01, 0.07), "[−.010, +.070], holds 0"),
+        (Number(0.03, 0.0, 0.07), "holds 0"),
+        (Number(-0.03, -0.05, -0.01), "lies below 0"),
+        (Number(0.03, 0.01, 0.07), ""),
+        (None, ""),
+    ],
+)
+def test_ranked_systems_that_are_not_above_the_floor_say_so(tmp_path: Path, margin: Number | None, why: str) -> None:
+    board = _alone(1, margin)
+    build_site([board], tmp_path)
+    lines = [
+        row for row in _table(read_page(tmp_path / "boards/toy/index.html")).all("tr") if row.all("th", scope="row")
+    ]
+    marks = [[one.text for one in line.all("small", class_="mark")] for line in lines]
+    assert marks == [["not above the floor"] if why else [], *([] for _ in lines[1:])]
+    page = read_page(tmp_path / f"boards/toy/systems/{board.rows[0].slug}.html").text
+    assert ("Not above the floor: the interval of its margin" in page) == bool(why) and why in page
+
+
+def test_metrics_of_places_have_plain_names(pages: dict[str, Element]) -> None:
+    page, table = pages["boards/toy/systems/system-000.html"], _table(pages["boards/toy/index.html"])
+    told = {words.metric(name) for name in ("temporal/score", "frame/pooled", "frame/within_clip")}
+    assert told == {"challenge score (mean of AP and AR)", "AUC over all frames", "AUC inside a clip"}
+    assert "AUC inside a clip" in page.text and "AUC inside a clip, Mini A" in table.text
+    assert "within clip" not in page.text + table.text
+    assert words.metric("temporal/AP@0.5") == "AP@0.5" and words.metric("pixel/f1@0.5") == "F1@0.5"
+
+
+def test_what_is_absent_on_one_set_is_told_of_that_set(tmp_path: Path) -> None:
+    board = toy_standings(4)
+    first, *rest = board.rows
+    one, *others = first.sets
+    absent = replace(one, localization_absent={"temporal": "nothing to find", "pixel": "no maps"})
+    sets = (absent, *(replace(each, localization_absent={"pixel": "no maps"}) for each in others))
+    build_site([replace(board, rows=(replace(first, sets=sets), *rest))], tmp_path)
+    page = read_page(tmp_path / f"boards/toy/systems/{first.slug}.html").text
+    assert "In time: stretches – no numbers on Mini A: nothing to find." in page
+    assert "In the picture: pixels – no numbers: no maps." in page
+
+
+def test_the_state_stands_before_the_sets(pages: dict[str, Element]) -> None:
+    heads = [one.attributes["data-column"] for one in _table(pages["boards/toy/index.html"]).all("thead")[0].all("th")]
+    assert heads[:5] == ["rank", "name", "macro", "state", "modality"]

@@ -134,7 +134,10 @@ def test_what_is_not_submitted(board: Path, tmp_path: Path, capsys: pytest.Captu
     assert _submit(run, board, *WHO) == 2 and "--replace" in capsys.readouterr().err
     assert _submit(run, board, *WHO, "--replace") == 0
     assert submit.main([str(run), "--board", "tyo", "--boards", str(board.parent)]) == 2
-    assert "did you mean 'toy'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "did you mean 'toy'" in said and "with --boards" not in said
+    assert submit.main([str(run), "--board", "toy"]) == 2
+    assert "name the folder of other boards with --boards DIR" in capsys.readouterr().err
     other = make_board(tmp_path / "more", ("toy-a/test", "toy-c/test"), 24, 8, name="more")
     assert _submit(run, other, *WHO) == 2
     assert "no predictions for toy-c/test" in capsys.readouterr().err
@@ -162,6 +165,10 @@ def test_a_rerun_is_compared_stamped_and_withdrawn(
     assert verify_module.main([str(path), "--rerun", str(other), "--by", "Q", "--stamp"]) == 2
     assert "largest difference 0.001" in capsys.readouterr().err
     assert path.read_text("utf-8") == commented
+    loose = ["--rerun", str(other), "--tolerance", "0.1", "--by", "Q"]
+    assert verify_module.main([str(path), *loose]) == 0, "it may be looked at"
+    assert verify_module.main([str(path), *loose, "--stamp"]) == 2
+    assert "a stamp allows 1e-06, whatever --tolerance says" in capsys.readouterr().err
     close = write_run(tmp_path / "close", board, shift=1e-9)
     assert verify_module.main([str(path), "--rerun", str(close), "--stamp"]) == 2, "without a name"
     assert verify_module.main([str(path), "--rerun", str(close), "--by", "A person", "--stamp"]) == 2, "the submitter"
@@ -169,6 +176,7 @@ def test_a_rerun_is_compared_stamped_and_withdrawn(
     assert verify_module.main([str(path), "--rerun", str(close), "--by", "Q", "--stamp"]) == 0
     stamp = verify(board, path).submission.reproduction
     assert stamp is not None and stamp.by == "Q" and stamp.max_difference == pytest.approx(1e-9, rel=1e-3)
+    assert stamp.predictions_sha256 == _data(path)["predictions"]["sha256"]
     assert "# a comment of a person" in path.read_text("utf-8")
     capsys.readouterr()
     assert verify_module.main([str(path), "--incoming"]) == 2
@@ -200,3 +208,18 @@ def test_the_order_of_rows_changes_nothing(tmp_path_factory: pytest.TempPathFact
         np.testing.assert_array_equal(answers.trimmed, first[name].trimmed)
         assert answers.rows.to_json() == first[name].rows.to_json()
     shutil.rmtree(board)
+
+
+def test_a_board_is_named_by_its_name_or_its_folder(
+    board: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_submission(board, "good")
+    away = path.rename(tmp_path / path.name)
+    path.with_suffix(".parquet").rename(tmp_path / "good.parquet")
+    monkeypatch.chdir(board)
+    for words in (["--board", "toy", "--boards", str(board.parent)], ["--board", str(board)], ["--board", "."]):
+        assert verify_module.main([str(away), *words]) == 0, words
+        said = capsys.readouterr().out
+        assert said == "good.yaml: passes the checks of the board 'toy'\n", "who checks has not run it again"
+    assert verify_module.main([str(away), "--board", "tyo", "--boards", str(board.parent)]) == 2
+    assert "did you mean 'toy'" in capsys.readouterr().err

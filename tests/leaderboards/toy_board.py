@@ -22,6 +22,8 @@ from leaderboards.truth import write_truth
 KINDS = (("audio/swap", "splice"), ("video/face_swap", ""), ("audio/desync", "160 ms"))
 PLATFORMS = ("", "feed")
 SECONDS = 2.0
+#: Stretch of a fake that is forged, seconds.
+FORGED = (0.4, 1.2)
 FPS = 5
 FRAME_PIXELS = 256
 FRAMES = int(SECONDS * FPS)
@@ -33,13 +35,16 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
 
 
-def truth_rows(name: str, clips: int, components: int, masks: bool = True) -> list[dict[str, Any]]:
+def truth_rows(
+    name: str, clips: int, components: int, masks: bool = True, forged: tuple[float, float] = FORGED
+) -> list[dict[str, Any]]:
     """Every third clip is real; clips go round the components, and two platforms where there are enough clips."""
     rows = []
     for number in range(clips):
         real = number % 3 == 0
         kind, variant = ("real", "") if real else KINDS[(number - number // 3) % len(KINDS)]
-        segments = [] if real else [{"start": 0.4, "end": 1.2, "modality": kind.partition("/")[0]}]
+        start, end = forged
+        segments = [] if real else [{"start": start, "end": end, "modality": kind.partition("/")[0]}]
         masked = 40 * FRAMES if kind.startswith("video") else 0
         platform = PLATFORMS[number // 3 % 4 == 3]
         rows.append(
@@ -71,6 +76,7 @@ def make_board(
     *,
     name: str = "toy",
     masks: bool = True,
+    forged: tuple[float, float] = FORGED,
     floors: tuple[str, ...] = (),
     metadata_floor: str | None = None,
     same_data: dict[str, list[str]] | None = None,
@@ -86,6 +92,7 @@ def make_board(
         seed: Other seeds are other clips (ids and hashes).
         name: Of the board.
         masks: Whether pixels are known.
+        forged: Stretch of every fake that is forged.
         floors: Slugs of floors.
         metadata_floor: Slug.
         same_data: As in the board's file.
@@ -100,7 +107,7 @@ def make_board(
     for one in sets:
         table = f"truth/{one.replace('/', '-').lower()}.parquet"
         salted = one if seed == 0 else f"{one}#{seed}"
-        sha256 = write_truth(board / table, truth_rows(salted, clips, components, masks))
+        sha256 = write_truth(board / table, truth_rows(salted, clips, components, masks, forged))
         listed.append({"name": one, "title": f"The set {one}", "truth": table, "truth_sha256": sha256})
     write_yaml(
         board / "board.yaml",

@@ -232,6 +232,7 @@ def _submission(plan: Plan, board: str) -> Submission:
     if plan.state == "verified":
         data["reproduction"] = {
             "by": "B. Person", "on": "2026-11-25", "match": "inference", "version": "0.1.0", "max_difference": 0.0,
+            "predictions_sha256": HEX,
         }  # fmt: skip
     if plan.state == "withdrawn":
         data["withdrawn"] = {"on": "2026-11-20", "reason": "the checkpoint had seen the test clips"}
