@@ -48,9 +48,10 @@ __all__ = [
 ]
 
 #: 2: provenance names the job of every clip. 3: scene, platform and original of a clip, hashes of
-#: masks and tracks; masks have soft edges.
-FORMAT_VERSION = 3
-_READABLE = (1, 2, 3)
+#: masks and tracks; masks have soft edges. 4: `build.json` tells a limit that left people out; repairs stand in the
+#: provenance; clips that were withdrawn have tombstones.
+FORMAT_VERSION = 4
+_READABLE = (1, 2, 3, 4)
 BUILD_FILE = "build.json"
 #: The Hub refuses folders of more than 10 000 entries; its advice is fewer.
 FILES_PER_FOLDER = 1000
@@ -76,6 +77,8 @@ class BuildFile(BaseModel):
         withheld: Splits whose labels stay at home.
         audit: Summary of the audit gate, or None where it was switched off.
         notes: Anything a reader must know.
+        limit: `--limit` of the build, where it left people out; the recipe alone would plan more clips. Not written
+            where it is None.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -91,10 +94,12 @@ class BuildFile(BaseModel):
     withheld: list[str] = []
     audit: dict[str, Any] | None = None
     notes: list[str] = []
+    limit: int | None = None
 
     def to_json(self) -> str:
         """Text of the file: sorted keys, no NaN."""
-        return json.dumps(self.model_dump(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+        fields = self.model_dump(exclude={"limit"} if self.limit is None else None)
+        return json.dumps(fields, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 @dataclass(frozen=True, slots=True)

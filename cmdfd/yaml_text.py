@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from cmdfd.report.text import shorten
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from cmdfd.errors import CmdfdError
 
@@ -79,3 +81,60 @@ def line_of(tree: Any, place: Sequence[Any]) -> int:
             break
         node = node[key]
     return int(line) + 1
+
+
+def reason_of(error: Mapping[str, Any]) -> str:
+    """One of pydantic's `errors()` in words for people who wrote YAML, not Python; hidden characters are cleaned.
+
+    Args:
+        error: With "type", "msg" and, where there is one, "input" and "ctx".
+    """
+    kind, given, limits = str(error["type"]), error.get("input"), error.get("ctx") or {}
+    plain_words = _REASONS.get(kind)
+    if plain_words is not None:
+        said = plain_words.format(
+            **{name: limits[name] for name in limits if isinstance(limits[name], str | int | float)}
+        )
+    else:
+        said = str(error["msg"]).removeprefix("Value error, ")
+        said = f"{said[:1].lower()}{said[1:]}"
+    if kind in _NO_VALUE:
+        return said
+    if isinstance(given, list | tuple | dict):
+        return f"{said}, got {'a mapping of names' if isinstance(given, dict) else 'a list'}"
+    return f"{said}, got {shorten(repr(given) if isinstance(given, str) else _yaml(given), 60)}"
+
+
+def _yaml(value: Any) -> str:
+    """A plain value as YAML writes it."""
+    if value is None:
+        return "nothing"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+#: Kind of pydantic's error -> what to say instead of Python's types.
+_REASONS = {
+    "extra_forbidden": "is no field here",
+    "missing": "is missing",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "string_type": "must be text (in quotes, where YAML would read a number or a date)",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "dict_type": "must be a mapping of names to values",
+    "model_type": "must be a mapping of names to values",
+    "model_attributes_type": "must be a mapping of names to values",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} entries",
+    "too_short": "must have at least {min_length} entries",
+    "string_pattern_mismatch": "does not have the form that is wanted here",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+}
+_NO_VALUE = frozenset({"extra_forbidden", "missing", "string_too_long", "too_long", "too_short", "string_too_short"})

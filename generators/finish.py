@@ -227,6 +227,7 @@ def write_set(
         withheld=list(recipe.withheld),
         audit=dict(summary) if summary is not None else None,
         notes=[*notes_of(plan), *withdrawn_notes(out)],
+        limit=plan.limit,
     )
     _sweep(out, made.clips)
     write_tables(out, made.clips, recipe.withheld)

@@ -143,6 +143,7 @@ class BuildPlan:
         recipe_hash: Content address of the data set.
         code_packages: Packages whose versions change the bytes.
         rights_override: Why fakes are made of takes without licence or consent; "" where that was not asked for.
+        limit: At most so many components in each split, where that left some out.
     """
 
     recipe: Recipe
@@ -151,6 +152,7 @@ class BuildPlan:
     recipe_hash: str
     code_packages: tuple[str, ...]
     rights_override: str = ""
+    limit: int | None = None
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Planned clips that are not refused, all versions counted: split -> kind -> number."""
@@ -187,12 +189,14 @@ def make_plan(recipe: Recipe, limit: int | None = None, rights_override: str = "
     if len({item.key for item in found.items}) != len(found.items):
         raise PlanError(f"source {recipe.source.kind!r} gives one key to several takes")
     shares = {str(name): share for name, share in recipe.fractions.items()}
-    items = limited(with_splits(found.items, shares, recipe.seed), limit)
+    offered = with_splits(found.items, shares, recipe.seed)
+    items = limited(offered, limit)
     takes = _with_paths(recipe, _Planner(recipe, params, items, rights_override, chains).takes())
     described = [_described(item) for item in items]
     decisive = [recipe.hash, described, params, rights_override, sorted(one.address for one in chains.values())]
     recipe_hash = content_id("build", CODE_VERSION, *decisive, length=32)
-    return BuildPlan(recipe, takes, found.refused, recipe_hash, tuple(source.neutral()), rights_override)
+    cut = limit if len(items) < len(offered) else None
+    return BuildPlan(recipe, takes, found.refused, recipe_hash, tuple(source.neutral()), rights_override, cut)
 
 
 def _described(item: SourceItem) -> dict[str, Any]:

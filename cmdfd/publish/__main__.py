@@ -57,7 +57,14 @@ def _what(made: argparse.ArgumentParser) -> None:
     add("--card", type=Path, metavar="YAML", help="what only you know: contact, citation, intended use, limits ...")
     add("--evaluation-framework", metavar="NAME", help="also write eval.yaml; the Hub accepts listed frameworks only")
     add("--keep-private", action="store_true", help="do not make the repository visible at the end")
-    add("-o", "--output-path", type=Path, default=Path("published"), metavar="DIR", help="the public copy goes here")
+    add(
+        "-o",
+        "--output-path",
+        type=Path,
+        default=Path("published"),
+        metavar="DIR",
+        help="the public copy goes to DIR/ORG--NAME (default DIR: %(default)s)",
+    )
 
 
 def _checks(made: argparse.ArgumentParser) -> None:
@@ -67,7 +74,7 @@ def _checks(made: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="CODE=REASON",
-        help="publish in spite of a refusal; the reason stands on the card",
+        help="publish in spite of a refusal; the reason, of 10 signs at least, stands on the card",
     )
     add("--audit", choices=("full", "quick"), default="full", help="quick: headers and packets only")
     add(
@@ -115,10 +122,10 @@ def _options(named: argparse.Namespace) -> PublishOptions:
 
 
 def _tell(outcome: Outcome, options: PublishOptions) -> int:
-    from cmdfd.publish.plan import plan_lines, write_listing
+    from cmdfd.publish.plan import plan_lines, sent_lines, write_listing
 
     out = sys.stdout.write
-    if outcome.staged is None:
+    if outcome.checked.problems or outcome.staged is None:
         out(f"{clean(options.folder.name)} is not published:\n")
         for problem in outcome.checked.problems:
             out(f"- {problem.code} ({REFUSALS[problem.code]})\n")
@@ -126,11 +133,13 @@ def _tell(outcome: Outcome, options: PublishOptions) -> int:
         return 1
     listing = outcome.staged.folder.with_name(f"{outcome.staged.folder.name}.files.txt")
     write_listing(outcome.staged, listing)
-    out("\n".join(plan_lines(outcome.staged, outcome.checked, options.repo, outcome.blanks, listing)) + "\n")
+    said = (outcome.staged, outcome.checked, options.repo, outcome.blanks, listing)
     if outcome.published is None:
+        out("\n".join([*plan_lines(*said), *_without_contact(outcome, options)]) + "\n")
         out("dry run: nothing was sent; leave out --dry-run to publish\n")
         return 0
     done = outcome.published
+    out("\n".join(sent_lines(*said, done.steps)) + "\n")
     out(f"published: {done.url}\n")
     rows = "" if outcome.staged.recipe_only else f", {done.n_rows} rows loaded back equal"
     out(f"  commit {done.commit}, tag {options.repo.tag}, {done.n_files} files{rows}\n")
@@ -138,6 +147,15 @@ def _tell(outcome: Outcome, options: PublishOptions) -> int:
         out(f'  load_dataset("{options.repo.id}", revision="{options.repo.tag}")\n')
     out("  requests for access wait for your answer on the page of the repository\n")
     return 0
+
+
+def _without_contact(outcome: Outcome, options: PublishOptions) -> list[str]:
+    """What a dry run goes on without, and a real one does not."""
+    from cmdfd.publish.documents import read_words
+    from cmdfd.publish.run import contact_missing
+
+    missing = contact_missing(read_words(options.words), outcome.checked.overrides)
+    return [f"without --dry-run this is refused: {clean(one.text)}" for one in missing]
 
 
 def _teller() -> Callable[[str], None]:

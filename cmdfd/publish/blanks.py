@@ -26,12 +26,18 @@ class Blanks:
         """Every blank once."""
         return tuple(self._left)
 
-    def blank(self, what: str) -> str:
-        """A visible blank."""
-        self._left[what] = None
-        return f"[to be filled: {what}]"
+    def blank(self, what: str, key: str = "") -> str:
+        """A visible blank.
+
+        Args:
+            what: What is lacking.
+            key: Field of `CardWords` that fills it; named in the blank, since whoever sees it looks for it.
+        """
+        told = f"{what} ({key})" if key else what
+        self._left[told] = None
+        return f"[to be filled: {told}]"
 
     def said(self, name: str, what: str) -> str:
         """The publisher's words for a field of `CardWords` as Markdown, or a blank."""
         text = getattr(self.words, name)
-        return prose(str(text)) if text else self.blank(what)
+        return prose(str(text)) if text else self.blank(what, name)

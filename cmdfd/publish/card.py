@@ -116,8 +116,8 @@ def card_data(dataset: Dataset, facts: SetFacts, ledger: Ledger, staged: Staged,
         tags=_tags(facts),
         configs=_configs(facts, staged),
         extra_gated_heading=gate.HEADING,
-        extra_gated_prompt=gate.prompt(),
-        extra_gated_fields=dict(gate.FIELDS),
+        extra_gated_prompt=gate.prompt(ledger.overall.licence),
+        extra_gated_fields=dict(gate.fields(ledger.overall.licence)),
         **extra,
     )
 

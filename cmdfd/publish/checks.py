@@ -26,7 +26,10 @@ Say = Callable[[str], None]
 SHOWN = 10
 #: What a publisher may answer for, with a reason that is published. A missing consent, a changed file, a label that
 #: would be told and a leak between splits hurt others, or make every number wrong, whatever the reason.
-LIFTABLE = frozenset({"audit_failed", "audit_missing", "licence_missing", "licence_forbids"})
+LIFTABLE = frozenset({"audit_failed", "audit_missing", "licence_missing", "licence_forbids", "no_contact"})
+_STANDS_IN = ", so that its gate says nothing about this set; the audit made here stands in for it"
+#: Left by every build (`generators.folders.JOURNAL`).
+_JOURNAL = "journal.jsonl"
 #: Everything that a damaged table or file makes the readers raise.
 _BROKEN = (CmdfdError, OSError, ValueError, KeyError, TypeError)
 _TOPICS = {
@@ -76,16 +79,29 @@ def check(dataset_folder: Path, options: CheckOptions | None = None, say: Say = 
     from cmdfd.dataset import Dataset
 
     chosen = options or CheckOptions()
-    _check_accept(chosen.accept)
+    check_accept(chosen.accept)
     folder = Path(dataset_folder)
     try:
         dataset = Dataset.open(folder)
     except _BROKEN as error:
-        problem = Problem("unfinished", str(folder), str(error), "finish the build with the command that began it")
-        return Checked((problem,))
+        return Checked((_no_set(folder, error),))
     problems, notes = inspect(dataset, say)
     report, gate_problems, gate_notes = _audit(dataset, chosen, say)
-    return _judged([*problems, *gate_problems], [*notes, *gate_notes], report, chosen.accept)
+    withheld = bool(dataset.build.withheld)
+    return _judged([*problems, *gate_problems], [*notes, *gate_notes], report, chosen.accept, withheld=withheld)
+
+
+def _no_set(folder: Path, error: Exception) -> Problem:
+    """Why a folder cannot be opened: the folder is told once, and what to do fits what lies there."""
+    fix = "name the folder that generators.build wrote"
+    if folder.exists() and not folder.is_dir():
+        return Problem("unfinished", str(folder), "this is a file, not the folder of a set", fix)
+    if not folder.exists():
+        return Problem("unfinished", str(folder), "there is no such folder", fix)
+    if (folder / _JOURNAL).is_file():
+        fix = "finish the build with the command that began it"
+    reason = str(error).replace(f"{folder}/", "").removeprefix(f"{folder}: ")
+    return Problem("unfinished", str(folder), reason or type(error).__name__, fix)
 
 
 def inspect(dataset: Dataset, say: Say = lambda _: None) -> tuple[list[Problem], list[str]]:
@@ -109,7 +125,15 @@ def inspect(dataset: Dataset, say: Say = lambda _: None) -> tuple[list[Problem],
     return problems, notes
 
 
-def _check_accept(accept: Mapping[str, str]) -> None:
+def check_accept(accept: Mapping[str, str]) -> None:
+    """Refuse to lift what nobody can lift, or without a reason.
+
+    Args:
+        accept: Refusal -> reason.
+
+    Raises:
+        CmdfdError: With what can be lifted.
+    """
     for code, reason in accept.items():
         if code not in LIFTABLE:
             raise CmdfdError(
@@ -212,7 +236,13 @@ def _told_of(told: AuditReport | None, dataset: Dataset) -> str:
 
 
 def _gate_of_build(dataset: Dataset) -> tuple[list[Problem], list[str]]:
+    from cmdfd.takedown.tombstones import read_tombstones
+
     gate = dataset.build.audit
+    if gate is None and read_tombstones(dataset.folder):
+        return [], [f"clips were withdrawn since the build{_STANDS_IN}"]
+    if gate is None and "repair" in dataset.build.recipe:
+        return [], [f"the set was repaired since the build{_STANDS_IN}"]
     if gate is None:
         return [], ["the gate of the build was switched off; the audit made here stands in for it"]
     if gate.get("status") == "failed":
@@ -265,9 +295,18 @@ def _audit_notes(report: AuditReport, options: CheckOptions) -> list[str]:
 
 
 def _judged(
-    problems: Sequence[Problem], notes: Iterable[str], report: AuditReport | None, accept: Mapping[str, str]
+    problems: Sequence[Problem],
+    notes: Iterable[str],
+    report: AuditReport | None,
+    accept: Mapping[str, str],
+    *,
+    withheld: bool,
 ) -> Checked:
-    """Lift what was accepted; tell the first problems of every code and count the rest."""
+    """Lift what was accepted; tell the first problems of every code and count the rest.
+
+    Notes go public. Where splits are withheld, the audit that failed is that of all splits, so none of its cues is
+    named there, nor how many there were.
+    """
     by_code: dict[str, list[Problem]] = {}
     for one in dict.fromkeys(problems):
         by_code.setdefault(one.code, []).append(one)
@@ -277,7 +316,8 @@ def _judged(
     for code, some in by_code.items():
         if code in accept:
             overrides[code] = accept[code]
-            said.append(f"{code} lifted ({plural(len(some), 'problem')}, e.g. {some[0].where}): {accept[code]}")
+            what = f" ({plural(len(some), 'problem')}, e.g. {some[0].where})"
+            said.append(f"{code} lifted{'' if withheld and code == 'audit_failed' else what}: {accept[code]}")
             continue
         kept += shortened(some)
     for code in sorted(set(accept) - set(by_code)):

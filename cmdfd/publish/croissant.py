@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from cmdfd.audit.report.prose import biases
 from cmdfd.errors import CmdfdError, MissingExtraError
+from cmdfd.publish.facts import counted
 from cmdfd.publish.licences import hub_licence
-from cmdfd.report.text import clean, listing, plural
+from cmdfd.report.text import clean, listing
 from cmdfd.tables import LABEL_COLUMNS, labels_schema, metadata_schema
 
 if TYPE_CHECKING:
@@ -137,7 +138,9 @@ def croissant(
         raise CmdfdError(f"{FILE}: mlcroissant refuses it: {error}") from error
     found = made.to_json()
     found["isAccessibleForFree"] = True
-    found["conditionsOfAccess"] = "Gated: access is asked for on the set's page and granted by hand; terms in LICENSE."
+    found["conditionsOfAccess"] = (
+        "Gated: access is asked for on the set's page and granted by hand; what is asked is in LICENSE."
+    )
     issues = made.ctx.issues
     text = json.dumps(found, indent=1, ensure_ascii=False, default=str) + "\n"
     return CroissantFile(text, tuple(sorted(str(one) for one in issues.warnings)))
@@ -190,7 +193,7 @@ def _date(words: CardWords, repo: Repo) -> Any:
 def _description(dataset: Dataset, facts: SetFacts, words: CardWords) -> str:
     said = f" {clean(words.summary)}" if words.summary else ""
     return (
-        f"{clean(words.title or dataset.name)}: {plural(facts.clips, 'clip')} for the detection of audio-visual "
+        f"{clean(words.title or dataset.name)}: {counted(facts)}, for the detection of audio-visual "
         f"deepfakes, genuine and forged in picture, sound or their agreement.{said}"
     )
 

@@ -63,7 +63,7 @@ def write_documents(
     if audit is not None:
         documents[AUDIT] = to_json(audit)
     licence = hub_licence(ledger.overall.licence, repo.id, repo.tag)
-    documents["LICENSE"] = licence_text(dataset.name, ledger, licence, gate.TERMS)
+    documents["LICENSE"] = licence_text(dataset.name, ledger, licence, gate.licence_lines(ledger.overall.licence))
     documents["README.md"], blanks = card(dataset, facts, ledger, staged, checked, repo, words, audit)
     for name, text in documents.items():
         write_atomic(staged.folder / name, text.encode())

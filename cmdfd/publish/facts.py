@@ -11,6 +11,7 @@ import numpy as np
 from cmdfd.clip import REAL_KIND, SPLITS
 from cmdfd.publish.disclosure import scrubbed
 from cmdfd.publish.public_tables import public_build
+from cmdfd.report.text import clean, listing, plural
 from cmdfd.tables import PROVENANCE, read_table
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class SetFacts:
         rates: Sample rates in Hz, the commonest first.
         seconds: Shortest and longest clip.
         platforms: Platform versions -> clips.
+        originals: Clips that are no platform's version.
         scenes: Scene layouts -> clips.
         masks: Clips with a mask; open splits only.
         segments: Whether some clips are forged in part.
@@ -139,6 +141,7 @@ class SetFacts:
     rates: tuple[int, ...]
     seconds: tuple[float, float]
     platforms: dict[str, int]
+    originals: int
     scenes: dict[str, int]
     masks: int
     segments: bool
@@ -149,6 +152,23 @@ class SetFacts:
     def clips(self) -> int:
         """Clips in all."""
         return sum(split.clips for split in self.splits)
+
+
+def counted(facts: SetFacts, who: str = "") -> str:
+    """How many clips there are; versions of one clip are not counted as if they were clips of their own.
+
+    Args:
+        facts: Of `set_facts`.
+        who: Put behind the number, e.g. " of 9 people".
+    """
+    if not facts.platforms or not facts.originals:
+        return f"{plural(facts.clips, 'clip')}{who}"
+    names = listing([clean(name) for name in facts.platforms])
+    clips = f"{plural(facts.originals, 'clip')}{who}"
+    if all(count == facts.originals for count in facts.platforms.values()):
+        return f"{clips}, {'each ' if facts.originals > 1 else ''}also sent through {names} (emulated)"
+    versions = plural(sum(facts.platforms.values()), "version")
+    return f"{clips}, and {versions} of them sent through {names} (emulated)"
 
 
 def set_facts(dataset: Dataset, private: Private) -> SetFacts:
@@ -175,6 +195,7 @@ def set_facts(dataset: Dataset, private: Private) -> SetFacts:
         rates=_common(clip.sample_rate for clip in clips),
         seconds=(min(lengths), max(lengths)),
         platforms=dict(sorted(Counter(clip.platform for clip in clips if clip.platform).items())),
+        originals=sum(not clip.platform for clip in clips),
         scenes=dict(sorted(Counter(clip.scene for clip in clips if clip.scene).items())),
         masks=sum(clip.mask is not None for clip in shown),
         segments=any(_share(clip) < _WHOLE for clip in shown if clip.segments),

@@ -15,8 +15,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cmdfd.errors import CmdfdError
-from cmdfd.publish.records import Problem, Published
-from cmdfd.publish.remote import GITATTRIBUTES, Remote, State, bad_repo, check_repo, differences
+from cmdfd.publish.records import Problem, Published, RefusedError
+from cmdfd.publish.remote import (
+    COMMIT_PREFIX,
+    GITATTRIBUTES,
+    Remote,
+    State,
+    bad_repo,
+    check_repo,
+    differences,
+    quiet,
+)
+from cmdfd.publish.withdrawn import Gone, gone_on_hub, staged_problems
 from cmdfd.report.text import plural
 
 if TYPE_CHECKING:
@@ -24,10 +34,8 @@ if TYPE_CHECKING:
 
     from cmdfd.publish.records import Repo, Staged
 
-__all__ = ["COMMIT_PREFIX", "check_repo", "plan", "publish"]
+__all__ = ["COMMIT_PREFIX", "ask", "check_repo", "plan", "publish"]
 
-#: How the title of every commit of this suite begins; files of a repository without one are never deleted.
-COMMIT_PREFIX = "cmdfd: "
 #: Folders and files that the clients leave out or read as orders, so they cannot be staged.
 _NEVER_STAGED = frozenset({".git", ".cache", GITATTRIBUTES, ".gitignore"})
 _SHOWN = 5
@@ -57,6 +65,7 @@ def plan(repo: Repo, *, media: bool = True) -> list[str]:
         f"create the dataset {repo.id} private, or take it where it is there, private or manually gated",
         "set the gate to manual",
         "read gate and privacy back; nothing is uploaded where they are otherwise",
+        "read the tombstones that are there; nobody who was taken out comes back",
         f"see that the tag {repo.tag} is free, or holds the same files",
         "upload the folder; delete files of an earlier version that are not staged any more",
         "compare every file: path, bytes, SHA-256",
@@ -84,19 +93,59 @@ def publish(staged: Staged, repo: Repo, say: Callable[[str], None], *, verify: C
     Raises:
         CmdfdError: `bad_repo` where the repository's name, tag or state does not allow it; `not_loadable` where the
             Hub gives back something else; for a missing token or right, a limit, a broken line: what to do.
+        RefusedError: Where clips would come back that were withdrawn there.
         MissingExtraError: Without the extra `hub`.
     """
     check_repo(repo)
     check_folder(staged)
+    remote = Remote(repo.id, say)
+    from huggingface_hub import utils
+
+    with quiet(utils):
+        return _published(remote, staged, repo, say, verify)
+
+
+def ask(repo: Repo, say: Callable[[str], None]) -> Gone:
+    """Ask all that can be known before hours of checks: who may write, what is there, who was taken out.
+
+    Args:
+        repo: Where a set shall go.
+        say: Told what was found.
+
+    Returns:
+        What was withdrawn there.
+
+    Raises:
+        CmdfdError: For what `publish` would refuse at its start: a token, a right, a repository that is open.
+        MissingExtraError: Without the extra `hub`.
+    """
+    check_repo(repo)
+    remote = Remote(repo.id, say)
+    remote.may_write()
+    state = remote.find()
+    if state is None:
+        say(f"{remote.url} is not there yet")
+        return Gone()
+    _refuse_open(remote, state)
+    there = repo.tag in remote.tags()
+    said = f", and has the tag {repo.tag}: it is kept, and its files must be those of this set" if there else ""
+    say(f"{remote.url} is {state.text}{said}")
+    return gone_on_hub(remote, state.commit)
+
+
+def _published(
+    remote: Remote, staged: Staged, repo: Repo, say: Callable[[str], None], verify: Callable[[str], int]
+) -> Published:
     steps: list[str] = []
 
     def done(step: str) -> None:
         steps.append(step)
         say(step)
 
-    remote = Remote(repo.id, say)
     remote.user()
     state = _prepared(remote, done)
+    if problems := staged_problems(gone_on_hub(remote, state.commit), repo, staged):
+        raise RefusedError(problems)
     commit = _tagged(remote, repo, staged)
     if commit:
         done(f"the tag {repo.tag} holds these files already")
@@ -148,12 +197,7 @@ def _prepared(remote: Remote, done: Callable[[str], None]) -> State:
         lambda: remote.api.create_repo(remote.id, repo_type="dataset", private=True, exist_ok=True),
     )
     state = remote.state()
-    if not state.private and state.gated != "manual":
-        raise bad_repo(
-            remote.id,
-            f"it is on the Hub already: {state.text}; files uploaded there could be read by anybody",
-            f"make it private at {remote.url}/settings, or choose another name",
-        )
+    _refuse_open(remote, state)
     done(f"{remote.url} is {state.text}")
     was = state
     if was.gated != "manual":
@@ -171,6 +215,15 @@ def _prepared(remote: Remote, done: Callable[[str], None]) -> State:
         )
     done("manual gate read, set before" if was.gated == "manual" else "manual gate set and read back")
     return state
+
+
+def _refuse_open(remote: Remote, state: State) -> None:
+    if not state.private and state.gated != "manual":
+        raise bad_repo(
+            remote.id,
+            f"it is on the Hub already: {state.text}; files uploaded there could be read by anybody",
+            f"make it private at {remote.url}/settings, or choose another name",
+        )
 
 
 def _tagged(remote: Remote, repo: Repo, staged: Staged) -> str | None:

@@ -137,14 +137,14 @@ def hub_licence(licence: str, repo_id: str, tag: str) -> HubLicence:
     return HubLicence("other", slug or "unclear", "LICENSE", link)
 
 
-def licence_text(name: str, ledger: Ledger, licence: HubLicence, terms: Iterable[str]) -> str:
-    """The LICENSE file: which licence, of what it follows, and the terms of access; no licence is written out.
+def licence_text(name: str, ledger: Ledger, licence: HubLicence, gate: Iterable[str]) -> str:
+    """The LICENSE file: which licence, of what it follows, and what the gate asks for; no licence is written out.
 
     Args:
         name: Of the set.
         ledger: Of `licence_ledger`.
         licence: Of `hub_licence`.
-        terms: Of access, one sentence each.
+        gate: Lines about the gate, of `cmdfd.publish.gate.licence_lines`.
     """
     lines = [f"Licence of the data set {clean(name)}", "", f"    {clean(ledger.overall.licence)}", ""]
     if licence.license != "other":
@@ -162,10 +162,4 @@ def licence_text(name: str, ledger: Ledger, licence: HubLicence, terms: Iterable
     if ledger.overrides:
         lines += ["", "Rights that were overridden when the set was built:", ""]
         lines += [f"    {overridden(clips)}: {clean(reason)}" for reason, clips in ledger.overrides.items()]
-    lines += ["", "Whoever asks for access also agrees to these terms:", ""]
-    lines += [f"    - {clean(term)}" for term in terms]
-    lines += [
-        "",
-        "Clips that are withdrawn (see the card, Contact and takedown) are to be deleted by everybody who has them.",
-    ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *gate]) + "\n"

@@ -95,6 +95,16 @@ def own_cache() -> Iterator[Path]:
 
 def _compare(repo_id: str, revision: str, dataset: Dataset, layout: Format, cache: Path, *, streaming: bool) -> int:
     import datasets
+    from huggingface_hub import utils
+
+    from cmdfd.publish.remote import quiet
+
+    with quiet(datasets, utils):
+        return _compared(repo_id, revision, dataset, layout, cache, streaming=streaming)
+
+
+def _compared(repo_id: str, revision: str, dataset: Dataset, layout: Format, cache: Path, *, streaming: bool) -> int:
+    import datasets
 
     loaded = datasets.load_dataset(repo_id, revision=revision, streaming=streaming, cache_dir=str(cache / "rows"))
     if (found := set(loaded)) != (wanted := set(dataset.splits)):

@@ -1,4 +1,4 @@
-"""What a dry run prints: exactly what goes public, what stays at home, and what the card still lacks."""
+"""What is printed: exactly what goes public, or went, what stays at home, and what the card still lacks."""
 
 from __future__ import annotations
 
@@ -27,20 +27,66 @@ def plan_lines(staged: Staged, checked: Checked, repo: Repo, blanks: Sequence[st
         blanks: What the card leaves open.
         listing: File that names every file, see `write_listing`.
     """
-    what = "tables and recipe, no media" if staged.recipe_only else staged.layout
     lines = [
-        f"{clean(staged.name)} -> dataset {repo.id}, tag {repo.tag}, {what}",
-        f"{plural(len(staged.files), 'file')}, {_size(staged.size)}; each with its SHA-256 in {listing}",
-        *(f"  {count:6d}  {_size(size):>9}  {name}" for name, count, size in _groups(staged)),
+        f"{clean(staged.name)} -> dataset {repo.id}, tag {repo.tag}, {_what(staged)}",
+        *_files(staged, listing),
         *(f"  {step}" for step in plan(repo, media=not staged.recipe_only)),
+        *_beside(staged, checked),
     ]
-    lines += [f"stays at home: {clean(name)}: {clean(why)}" for name, why in staged.kept_home]
-    lines += [f"accepted: {code}: {clean(reason)}" for code, reason in checked.overrides.items()]
-    lines += [f"note: {clean(note)}" for note in checked.notes]
     if blanks:
         lines.append(f"the card has {plural(len(blanks), 'blank')}; fill them with --card words.yaml:")
-        lines += [f"  [to be filled: {clean(blank)}]" for blank in blanks]
+        lines += _blanks(blanks)
     return lines
+
+
+def sent_lines(
+    staged: Staged, checked: Checked, repo: Repo, blanks: Sequence[str], listing: Path, steps: Sequence[str]
+) -> list[str]:
+    """What was sent, a line each: the same files as in the plan, and the steps as they were done.
+
+    Args:
+        staged: The public copy.
+        checked: The checks.
+        repo: Where it went.
+        blanks: What the card leaves open.
+        listing: File that names every file, see `write_listing`.
+        steps: What was done, in order.
+    """
+    lines = [
+        f"what was sent: {clean(staged.name)} to dataset {repo.id}, tag {repo.tag}, {_what(staged)}",
+        *_files(staged, listing),
+        *(f"  {number}. {clean(step)}" for number, step in enumerate(steps, 1)),
+        *_beside(staged, checked),
+    ]
+    if blanks:
+        lines.append(
+            f"the card has {plural(len(blanks), 'blank')}; the tag {repo.tag} keeps them, so fill them with --card "
+            "words.yaml for a next version:"
+        )
+        lines += _blanks(blanks)
+    return lines
+
+
+def _what(staged: Staged) -> str:
+    return "tables and recipe, no media" if staged.recipe_only else staged.layout
+
+
+def _files(staged: Staged, listing: Path) -> list[str]:
+    return [
+        f"{plural(len(staged.files), 'file')}, {_size(staged.size)}; each with its SHA-256 in {listing}",
+        *(f"  {count:6d}  {_size(size):>9}  {name}" for name, count, size in _groups(staged)),
+    ]
+
+
+def _beside(staged: Staged, checked: Checked) -> list[str]:
+    lines = [f"stays at home: {clean(name)}: {clean(why)}" for name, why in staged.kept_home]
+    lines += [f"accepted: {code}: {clean(reason)}" for code, reason in checked.overrides.items()]
+    lines += [f"note: {clean(note)}" for note in checked.notes]
+    return lines
+
+
+def _blanks(blanks: Sequence[str]) -> list[str]:
+    return [f"  [to be filled: {clean(blank)}]" for blank in blanks]
 
 
 def write_listing(staged: Staged, path: Path) -> None:

@@ -17,6 +17,7 @@ from cmdfd.tables import (
     PROVENANCE,
     REFUSED,
     STAGES,
+    TAKES,
     labels_schema,
     metadata_schema,
     read_table,
@@ -136,7 +137,8 @@ def public_build(dataset: Dataset, private: Private) -> BuildFile:
     }
     audit = None if clean.audit is None else {name: clean.audit[name] for name in ("status",) if name in clean.audit}
     return clean.model_copy(
-        update={"recipe": {}, "recipe_hash": "", "counts": counts, "refused": {}, "audit": audit, "notes": []}
+        update={"recipe": {}, "recipe_hash": "", "limit": None, "counts": counts, "refused": {}, "audit": audit}
+        | {"notes": []}
     )
 
 
@@ -151,10 +153,15 @@ def home_of(dataset: Dataset, *, recipe_only: bool = False) -> tuple[tuple[str, 
         REFUSED: "names sources that were not used, and why",
         "journal.jsonl": "times, hosts and memory of the build",
         MARKS_FILE: "hashes of the people and recordings that were withdrawn, so that no build brings them back",
+        TAKES: "who is in the takes; a takedown needs it at home",
+        "repair.yaml": "its steps are part of the recipe",
+        "repair.parquet": "which clip of the set before the repair each clip was",
+        ".repair": "intermediate files of the repair",
         "sheets": "the card and the audit say the same",
         ".work": "intermediate files of the build",
     }
     public = {BUILD_FILE, PROVENANCE, STAGES, TOMBSTONES, *SPLITS, "masks", "tracks"}
+    public |= {"repair.yaml"} if recipe_only and not dataset.build.withheld else set()
     found = {
         path.name: reasons.get(path.name, "no part of a set's format")
         for path in dataset.folder.iterdir()

@@ -30,6 +30,8 @@ REFUSALS: dict[str, str] = {
     "leaking_name": "a name or path tells the class",
     "withheld_label": "something that tells the labels of a withheld split would go public",
     "personal_data": "a local path, a user name, an address or a place would go public",
+    "withdrawn_clip": "somebody who was taken out of the repository would come back",
+    "no_contact": "people must be able to ask to be taken out, and the card names nobody to ask",
     "bad_repo": "the repository's name, or its state on the Hub, does not allow it",
     "not_loadable": "what the Hub gives back is not what was built",
 }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import time
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+#: How the title of every commit of this suite begins; files of a repository without one are never deleted.
+COMMIT_PREFIX = "cmdfd: "
 #: The Hub's own file of a repository; it is neither staged, compared nor deleted.
 GITATTRIBUTES = ".gitattributes"
 #: Tries of one call, and the wait before the second (seconds), doubled each time up to the longest.
@@ -33,6 +38,7 @@ _PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?"
 _REPO_ID = re.compile(f"{_PART}/{_PART}", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]{7,40}")
+_RIGHT = "ask the organisation for the right to write, or use a token that has it (write, or fine-grained for it)"
 _LOGIN = "log in with `hf auth login`, or set HF_TOKEN, to a token that may write"
 
 
@@ -155,9 +161,45 @@ class Remote:
         """Name of the token's user; asks the Hub, so that a bad token is known at once."""
         return str(self.call("log in", self.api.whoami)["name"])
 
+    def may_write(self) -> None:
+        """Ask who the token belongs to, and refuse one that cannot write here as far as the Hub tells.
+
+        What a fine-grained token may do is left for the first call that needs it: the Hub does not tell all of it.
+
+        Raises:
+            CmdfdError: For a token that is none, one that only reads, or a user of another organisation.
+        """
+        told: Any = self.call("log in", self.api.whoami)
+        name, owner = str(told["name"]), self.id.partition("/")[0]
+        role = ((told.get("auth") or {}).get("accessToken") or {}).get("role")
+        if role == "read":
+            raise CmdfdError(f"the token of {clean(name)} may only read ({self.id}); fix: {_LOGIN}")
+        orgs = {str(org["name"]).lower(): org.get("roleInOrg") for org in told.get("orgs") or ()}
+        if role != "write" or owner.lower() == name.lower():
+            return
+        if owner.lower() not in orgs:
+            raise CmdfdError(f"the user {clean(name)} is not in the organisation {owner} ({self.id}); fix: {_RIGHT}")
+        if orgs[owner.lower()] == "read":
+            raise CmdfdError(f"the user {clean(name)} may only read in {owner} ({self.id}); fix: {_RIGHT}")
+
     def state(self) -> State:
         """Read what the repository lets strangers do."""
-        info = self.call("read the repository's settings", lambda: self.api.dataset_info(self.id))
+        return self._state(self.call("read the repository's settings", lambda: self.api.dataset_info(self.id)))
+
+    def find(self) -> State | None:
+        """The same, but None where there is no such repository, or none that the token may see."""
+        from huggingface_hub.errors import RepositoryNotFoundError
+
+        def ask() -> Any:
+            try:
+                return self.api.dataset_info(self.id)
+            except RepositoryNotFoundError:
+                return None
+
+        info = self.call("read the repository's settings", ask)
+        return None if info is None else self._state(info)
+
+    def _state(self, info: Any) -> State:
         if info.id != self.id:  # a repository that was renamed answers to its old name too
             raise bad_repo(self.id, f"the Hub calls it {info.id!r}", f"publish with --repo {info.id}")
         return State(info.private is True, info.gated or False, str(info.sha))
@@ -205,6 +247,24 @@ class Remote:
     def _explain(self, what: str, error: Exception) -> str:
         text = f"cannot {what} ({self.id}): {_short(error)}; fix: {_fix(error, self.api.endpoint)}"
         return clean(text.replace(str(self._token), "[token]"))
+
+
+@contextmanager
+def quiet(*libraries: Any) -> Iterator[None]:
+    """Switch the progress bars of `huggingface_hub.utils` or `datasets` off where nobody sits at a terminal.
+
+    Args:
+        libraries: Modules with `disable_progress_bars` and its kin.
+    """
+    shown = [] if sys.stderr.isatty() else [one for one in libraries if not one.are_progress_bars_disabled()]
+    with warnings.catch_warnings(action="ignore"):  # the user's own variable has priority, and may stay so
+        for one in shown:
+            one.disable_progress_bars()
+    try:
+        yield
+    finally:
+        for one in shown:
+            one.enable_progress_bars()
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -271,7 +331,7 @@ def _fix(error: BaseException, endpoint: str) -> str:
         400: "what the Hub names must be changed; for the card, in the file given with --card",
         401: _LOGIN,
         402: "the account's plan or storage does not allow it; see the organisation's billing page",
-        403: "ask the organisation for the right to write, or use a token that has it (write, or fine-grained for it)",
+        403: _RIGHT,
         404: f"see whether the name is right and the token may see it, or {_LOGIN}",
         412: "somebody else commits to this repository; wait until that ends, then run the same command again",
         429: "the Hub limits the number of calls; wait an hour, then run the same command again; it goes on",

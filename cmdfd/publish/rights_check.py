@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.clip import Rights
 from cmdfd.publish.records import Problem
-from cmdfd.report.text import clean, plural
+from cmdfd.report.text import clean, listing, plural
 from cmdfd.rights import LICENCE_ORDER, rights_problem
+from cmdfd.tables import LABELS, PROVENANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from cmdfd.clip import Clip
     from cmdfd.dataset import Dataset
 
+#: Clips that a problem of many names.
+EXAMPLES = 3
 #: Joined licences: all of them hold.
 _AND = re.compile(r"\s+AND\s+")
 #: Words of private terms that forbid passing on; such terms have no SPDX name.
@@ -69,27 +72,35 @@ def rights_found(dataset: Dataset, provenance: Iterable[Mapping[str, Any]]) -> F
         dataset: The set at home.
         provenance: Rows of `provenance.parquet`.
     """
-    problems: list[Problem] = []
-    refused: set[str] = set()
+    found: list[tuple[str, Problem]] = []
     for clip in dataset.rows:
         if clip.split in dataset.build.withheld and not clip.kind:
             continue  # its labels are not here, which is told elsewhere
-        for problem in _of_clip(clip):
-            problems.append(problem)
-            refused.add(clip.id)
+        found += [(clip.id, problem) for problem in _of_clip(clip)]
+    refused = {name for name, _ in found}
     rows = [row for row in provenance if isinstance(row.get("id"), str)]
     for row in rows:
         terms = str(row.get("output_licence") or "")
         reason = forbids(terms)
         if reason and row["id"] not in refused:
-            where = f"provenance.parquet: {row['id']}"
             said = f"generator {row.get('generator')!r}: its output licence {reason}"
-            problems.append(Problem("licence_forbids", where, said, _PERMISSION_FIX))
-    return Found(tuple(problems), (*_terms(dataset, rows), *_overridden(rows)))
+            found.append((row["id"], Problem("licence_forbids", PROVENANCE, said, _PERMISSION_FIX)))
+    return Found(_grouped(found), (*_terms(dataset, rows), *_overridden(rows)))
+
+
+def _grouped(found: Iterable[tuple[str, Problem]]) -> tuple[Problem, ...]:
+    """One problem for all clips of a table that have it for the same reason, with some of their ids."""
+    clips: dict[Problem, list[str]] = {}
+    for name, problem in found:
+        clips.setdefault(problem, []).append(name)
+    return tuple(
+        replace(one, where=f"{one.where}: {plural(len(names), 'clip')}: {listing(sorted(names), EXAMPLES)}")
+        for one, names in clips.items()
+    )
 
 
 def _of_clip(clip: Clip) -> list[Problem]:
-    where = f"{clip.split}/labels.parquet: {clip.id}"
+    where = f"{clip.split}/{LABELS}"
     problems = []
     if rights_problem(Rights(clip.rights.licence, "synthetic")):
         reason = f"licence {clip.rights.licence!r}: nobody knows what may be done with it"

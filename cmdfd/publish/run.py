@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cmdfd.errors import CmdfdError
+from cmdfd.report.text import clean
 
 if TYPE_CHECKING:
     from cmdfd.audit.severity import Severity
     from cmdfd.dataset import Dataset
-    from cmdfd.publish.records import Checked, Format, Published, Repo, Staged
+    from cmdfd.publish.records import Checked, Format, Problem, Published, Repo, Staged
     from cmdfd.publish.words import CardWords
 
 Say = Callable[[str], None]
+#: The one refusal of a real run that looks at the publisher's words alone.
+NO_CONTACT = "no_contact"
+#: A reason that is published says more than "ok" or "because".
+_LEAST_REASON = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +89,17 @@ def publish(options: PublishOptions, say: Say = lambda _: None) -> Outcome:
     from cmdfd.dataset import Dataset
     from cmdfd.publish.checks import CheckOptions, check, shortened
     from cmdfd.publish.documents import read_words
-    from cmdfd.publish.records import RefusedError
+    from cmdfd.publish.records import Checked, RefusedError
     from cmdfd.publish.remote import check_repo
 
     check_repo(options.repo)  # it names a folder, too, and should not cost an audit
     words = read_words(options.words)
+    if not options.dry_run and (problems := _beforehand(options, words, say)):
+        return Outcome(Checked(shortened(problems)))
     checked = check(
         options.folder,
         CheckOptions(
-            accept=options.accept,
+            accept={code: why for code, why in options.accept.items() if code != NO_CONTACT},
             audit=options.audit,
             fail_on=options.fail_on,
             seed=options.seed,
@@ -102,14 +109,61 @@ def publish(options: PublishOptions, say: Say = lambda _: None) -> Outcome:
     )
     if checked.problems:
         return Outcome(checked)
+    checked = _contact_lifted(checked, options, words)
     dataset = Dataset.open(options.folder)
     try:
         staged, blanks = _staged(dataset, checked, options, words, say)
+        if options.dry_run:
+            return Outcome(checked, staged, blanks)
+        return Outcome(checked, staged, blanks, _upload(dataset, staged, options, say))
     except RefusedError as error:
         return Outcome(replace(checked, problems=shortened(error.problems)))
-    if options.dry_run:
-        return Outcome(checked, staged, blanks)
-    return Outcome(checked, staged, blanks, _upload(dataset, staged, options, say))
+
+
+def _beforehand(options: PublishOptions, words: CardWords, say: Say) -> list[Problem]:
+    """What would stop a real run after hours of checks, and can be known in seconds.
+
+    Raises:
+        CmdfdError: For a token, a right, a line to the Hub or a repository with which it cannot be done.
+    """
+    from cmdfd.dataset import Dataset
+    from cmdfd.publish.hub import ask
+    from cmdfd.publish.withdrawn import problems_of
+    from cmdfd.takedown.tombstones import read_tombstones
+
+    try:
+        dataset = Dataset.open(options.folder)
+        ids, tombstones = {clip.id for clip in dataset.rows}, read_tombstones(dataset.folder)
+    except (CmdfdError, OSError, ValueError, KeyError, TypeError):
+        return []  # the checks tell at once what is broken
+    say("asking the Hub")
+    problems = list(problems_of(ask(options.repo, say), options.repo, ids, tombstones))
+    return [*problems, *contact_missing(words, options.accept)]
+
+
+def contact_missing(words: CardWords, accept: Mapping[str, str]) -> list[Problem]:
+    """The refusal `no_contact`, unless the publisher says whom to ask or answers for it.
+
+    Args:
+        words: Of the publisher; nobody but them knows.
+        accept: Refusal -> reason.
+    """
+    from cmdfd.publish.records import Problem
+
+    if (words.contact or "").strip() or NO_CONTACT in accept:
+        return []
+    reason = "nobody is named whom people can ask to be taken out, and the tag of a version stays for ever"
+    fix = f"write `contact: WHO AND WHERE` in a file and give it with --card; or --accept {NO_CONTACT}='WHY NOT'"
+    return [Problem(NO_CONTACT, "--card: contact", reason, fix)]
+
+
+def _contact_lifted(checked: Checked, options: PublishOptions, words: CardWords) -> Checked:
+    """The same with that refusal among the lifted ones, so that the card tells it."""
+    if NO_CONTACT not in options.accept:
+        return checked
+    if not contact_missing(words, {}):
+        return replace(checked, notes=(*checked.notes, f"--accept {NO_CONTACT} was not needed"))
+    return replace(checked, overrides={**checked.overrides, NO_CONTACT: options.accept[NO_CONTACT]})
 
 
 def _staged(
@@ -166,9 +220,10 @@ def parse_accept(pairs: list[str]) -> dict[str, str]:
     """Read `--accept CODE=REASON`.
 
     Raises:
-        CmdfdError: For a pair without a reason, or a code that is none.
+        CmdfdError: For a code that is none or that nobody can lift, or a reason that is missing or too short.
     """
     from cmdfd.errors import nearest
+    from cmdfd.publish.checks import check_accept
     from cmdfd.publish.records import REFUSALS
 
     found: dict[str, str] = {}
@@ -176,9 +231,11 @@ def parse_accept(pairs: list[str]) -> dict[str, str]:
         code, _, reason = (part.strip() for part in pair.partition("="))
         if code not in REFUSALS:
             raise CmdfdError(f"--accept: {code!r} is no refusal: {nearest(code, REFUSALS)}")
-        if len(reason) < 10:
+        check_accept({code: reason or "none"})
+        if len(reason) < _LEAST_REASON:
             raise CmdfdError(
-                f"--accept {code}: give the reason, as in --accept {code}='WHY IT MAY GO'; it is published"
+                f"--accept {code}: give the reason in {_LEAST_REASON} signs or more, as in --accept {code}='WHY IT MAY "
+                f"GO'; it is published{f'; {clean(reason)!r} has {len(reason)}' if reason else ''}"
             )
         found[code] = reason
     return found

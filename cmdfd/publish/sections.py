@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from cmdfd.audit.report.prose import markdown
 from cmdfd.publish.audit_section import audit_section
+from cmdfd.publish.facts import counted
+from cmdfd.publish.gate import lets_share
 from cmdfd.publish.licences import overridden
+from cmdfd.publish.recipe_only import built_folder
 from cmdfd.publish.versions import version_rows
 from cmdfd.publish.words import fenced, prose
 from cmdfd.report.text import NOTHING, duration, listing, plural
@@ -48,10 +51,11 @@ def sections(
     found |= _of_publisher(dataset, repo, blanks)
     return found | {
         "opening": _opening(facts, dataset),
-        "audit": audit_section(audit, checked, repo, blanks.blank),
+        "audit": audit_section(audit, checked, _audited(facts, staged, repo), blanks.blank),
         "traces": _traces(facts, audit, blanks),
         "ledger": _ledger_rows(ledger),
         "licence": markdown(ledger.overall.licence),
+        "lets_share": lets_share(ledger.overall.licence),
         "overrides": _overrides(ledger, checked, blanks),
         "personal_data": _personal(facts, ledger, names, blanks),
         "repo": repo.id,
@@ -73,6 +77,7 @@ def _of_set(facts: SetFacts, staged: Staged, names: set[str], blanks: Blanks) ->
         "withheld": listing([markdown(name) for name in hidden]),
         "collection": _collection(facts, blanks),
         "recipe_only": staged.recipe_only,
+        "talkers": facts.talkers,
         "layout": staged.layout,
         "sides": _sides(names, staged),
         "disjoint": _disjoint(facts),
@@ -85,6 +90,11 @@ def _of_set(facts: SetFacts, staged: Staged, names: set[str], blanks: Blanks) ->
         "limits": _limits(facts),
         "tombstones": TOMBSTONES if TOMBSTONES in names else "",
     }
+
+
+def _audited(facts: SetFacts, staged: Staged, repo: Repo) -> str:
+    """What a reader can audit: without media, what the recipe builds."""
+    return built_folder(facts.build) if staged.recipe_only else f"{repo.id}@{repo.tag}"
 
 
 def _of_publisher(dataset: Dataset, repo: Repo, blanks: Blanks) -> dict[str, Any]:
@@ -105,7 +115,7 @@ def _of_publisher(dataset: Dataset, repo: Repo, blanks: Blanks) -> dict[str, Any
 def _citation(blanks: Blanks) -> str:
     text = blanks.words.citation
     if not text:
-        return blanks.blank("how to cite the set")
+        return blanks.blank("how to cite the set", "citation")
     return fenced(text, "bibtex" if text.lstrip().startswith("@") else "")
 
 
@@ -115,7 +125,7 @@ def _opening(facts: SetFacts, dataset: Dataset) -> str:
     who = f" of {plural(people, 'person', 'people')}" if people and not dataset.build.withheld else ""
     drawn = " Every face and voice in it is synthetic." if facts.talkers else ""
     return (
-        f"A set for the detection of audio-visual deepfakes: {plural(facts.clips, 'clip')}{who}, {duration(seconds)} "
+        f"A set for the detection of audio-visual deepfakes: {markdown(counted(facts, who))}, {duration(seconds)} "
         f"in all, some genuine and some forged in picture, sound or their agreement.{drawn}"
     )
 
@@ -128,7 +138,8 @@ def _n_clips(facts: SetFacts) -> str:
         else:
             rest = f", {split.unknown} without a label" if split.unknown else ""
             told.append(f"{split.name}: {split.real} real, {split.fake} fake{rest}")
-    return f"{facts.clips}; {'; '.join(told)}"
+    every = f"{facts.clips}, versions counted" if facts.platforms else str(facts.clips)
+    return f"{every}; {'; '.join(told)}"
 
 
 def _technical(facts: SetFacts) -> str:
@@ -142,7 +153,7 @@ def _technical(facts: SetFacts) -> str:
 
 def _languages(facts: SetFacts, blanks: Blanks) -> str:
     found = blanks.words.languages or (("en",) if facts.talkers else ())
-    return ", ".join(found) or blanks.blank("languages that are spoken")
+    return ", ".join(found) or blanks.blank("languages that are spoken", "languages")
 
 
 def _made_with(facts: SetFacts) -> str:
@@ -243,6 +254,7 @@ def _common_stage(facts: SetFacts) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
+        value = list(dict.fromkeys(value))  # a range of one value is that value
         return " to ".join(str(one) for one in value)
     return str(value)
 
@@ -274,7 +286,7 @@ def _traces(facts: SetFacts, audit: AuditReport | None, blanks: Blanks) -> str:
     if not blanks.words.traces and audit is not None and audit.status == "passed" and not audit.flagged:
         said = "the audit showed none."
     else:
-        said = blanks.said("traces", "which of the cues above remain, and why")
+        said = blanks.said("traces", "which cues remain, and why")
     told = [kind for kind in facts.kinds if kind.known_cues]
     if not told:
         return said
@@ -300,7 +312,8 @@ def _overrides(ledger: Ledger, checked: Checked, blanks: Blanks) -> str:
     made += [f"{code}, lifted when the set was published: {markdown(why)}" for code, why in checked.overrides.items()]
     if not made:
         return "none."
-    who = markdown(blanks.words.overrides_by) if blanks.words.overrides_by else blanks.blank("who decided on them")
+    by = blanks.words.overrides_by
+    who = markdown(by) if by else blanks.blank("who decided on them", "overrides_by")
     return f"by {who}:\n\n" + "\n".join(f"- {one}" for one in made)
 
 
@@ -315,7 +328,7 @@ def _personal(facts: SetFacts, ledger: Ledger, names: Iterable[str], blanks: Bla
     told = listing([f"{markdown(name)}" for name in sorted(consents - {"synthetic"})])
     text = f"faces and voices of real people (consent: {told}). People have codes instead of names. {scrubbed}"
     more = "what else about people is in the set, or was removed"
-    return f"{text}{said}" if said else f"{text} {blanks.blank(more)}"
+    return f"{text}{said}" if said else f"{text} {blanks.blank(more, 'personal_data')}"
 
 
 def _limits(facts: SetFacts) -> str:
@@ -340,6 +353,6 @@ def _limits(facts: SetFacts) -> str:
 
 def _takedown(blanks: Blanks) -> str:
     days = blanks.words.takedown_days
-    return (
-        blanks.blank("within how many days it is done") if days is None else f"It is done within {plural(days, 'day')}."
-    )
+    if days is None:
+        return blanks.blank("within how many days it is done", "takedown_days")
+    return f"It is done within {plural(days, 'day')}."

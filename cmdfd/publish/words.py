@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cmdfd.errors import CmdfdError, nearest
 from cmdfd.report.text import clean
-from cmdfd.yaml_text import line_of, plain, tree_of
+from cmdfd.yaml_text import line_of, plain, reason_of, tree_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +91,15 @@ class CardWords(BaseModel):
     changes: Annotated[tuple[Change, ...], Field(max_length=_MAX_LIST)] = ()
 
 
+#: What a field wants, in words.
+_HINTS = {
+    "languages": "a list of codes of ISO 639, as in [en, de]",
+    "maintainers": "a list of names, as in [Ann, the data desk]",
+    "takedown_days": "days as a whole number, 1 to 3650",
+    "changes": "a list of versions, as in [{version: v1.0.0, date: 2026-11-27, what: first release}]",
+}
+
+
 def read_words(path: Path | None) -> CardWords:
     """Read the file of `--card`.
 
@@ -126,10 +135,12 @@ def _fields() -> str:
 def _told(path: Path, tree: Any, error: Any) -> str:
     place = error["loc"]
     where = ".".join(str(part) for part in place)
-    hint = ""
-    if error["type"] == "extra_forbidden" and len(place) == 1:
-        hint = f"; {nearest(str(place[0]), CardWords.model_fields)}"
-    return f"{path}:{line_of(tree, place)}: {clean(where)}: {error['msg']}{hint}"
+    hint = _HINTS.get(str(place[0]), "") if error["type"] != "extra_forbidden" else ""
+    if error["type"] == "extra_forbidden":
+        known = CardWords.model_fields if len(place) == 1 else Change.model_fields
+        hint = nearest(clean(str(place[-1])), known)
+    said = f"{path}:{line_of(tree, place)}: {clean(where)}: {reason_of(error)}"
+    return f"{said}; {hint}" if hint else said
 
 
 def prose(text: str) -> str:

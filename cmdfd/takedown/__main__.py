@@ -58,7 +58,14 @@ def _hub(made: argparse.ArgumentParser) -> None:
     add("--card", type=Path, metavar="YAML", help="what only you know, as for python -m cmdfd.publish")
     add("--accept", action="append", default=[], metavar="CODE=REASON", help="as for python -m cmdfd.publish")
     add("--audit", choices=("full", "quick"), default="full", help="as for python -m cmdfd.publish")
-    add("-o", "--output-path", type=Path, default=Path("published"), metavar="DIR", help="the public copy goes here")
+    add(
+        "-o",
+        "--output-path",
+        type=Path,
+        default=Path("published"),
+        metavar="DIR",
+        help="the public copy goes to DIR/ORG--NAME (default DIR: %(default)s)",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -287,6 +287,7 @@ def _remove_empty(folder: Path) -> None:
 def _left(old: Path, new: Path) -> tuple[str, ...]:
     """What only the user can do."""
     from cmdfd.cache import cache_dir
+    from cmdfd.takedown.copies import hub_copies
 
     told = [f"sheets show faces and are gone; draw them again: python -m generators.sheets {new}"]
     if old != new:
@@ -301,6 +302,7 @@ def _left(old: Path, new: Path) -> tuple[str, ...]:
         told.append(f"beside it, exports and repaired sets may hold the same clips: {_listed(beside)}")
     told.append("public copies that python -m cmdfd.publish made (published/) hold the clips, too: delete them")
     told.append("remove the recordings from the folder of the sources and its sources.csv, too")
+    told.append(f"whole clips that came back from the Hub may lie in {_listed(map(str, hub_copies()))}: delete them")
     told.append(f"features of the clips may lie in the cache, which can be deleted as a whole: {cache_dir()}")
     return tuple(told)
 

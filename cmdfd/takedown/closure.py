@@ -62,6 +62,7 @@ class Closure:
         names: Every word by which texts of the set may name what goes.
         jobs: Ids of the jobs that made the clips.
         loose: Words that are sought anywhere in texts, also inside of other words.
+        asked: Who was asked for, as the tables know them, a line each.
         notes: What the person who does this must know.
     """
 
@@ -70,6 +71,7 @@ class Closure:
     names: frozenset[str] = frozenset()
     jobs: frozenset[str] = frozenset()
     loose: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -82,6 +84,7 @@ class Closure:
 class _People:
     """Faces and voices that belong to the people asked for."""
 
+    asked: dict[str, str] = field(default_factory=dict)
     seeds: list[tuple[Node, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -117,7 +120,8 @@ def close_lineages(found: Sequence[Lineage], asked: Asked, known: Mapping[str, G
     seeds = [*people.seeds, *_sources(asked.sources, found), *_clips(asked.clips, found)]
     reached = graph.reach(seeds)
     mine = {one.clip.id: one for one in found if Node("clip", one.clip.id) in reached}
-    reasons = {name: chain(reached, Node("clip", name)) for name in sorted(mine)}
+    named = [node for node, _ in people.seeds if node.name in asked.people]
+    reasons = {name: _with_all(named, graph, chain(reached, Node("clip", name)), name) for name in sorted(mine)}
     kinds = {"own": "take"}
     marks = {("name", name) for name in asked.names}
     marks |= {(kinds.get(node.kind, node.kind), node.name) for node in reached if node.kind in _MARKED}
@@ -130,8 +134,17 @@ def close_lineages(found: Sequence[Lineage], asked: Asked, known: Mapping[str, G
         frozenset(words - {""}),
         frozenset(one.job for one in mine.values()) - {""},
         asked.names,
+        tuple(people.asked.values()),
         tuple(people.notes),
     )
+
+
+def _with_all(named: Sequence[Node], graph: Graph, told: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """A reason in one step with all others of that kind: a face and a voice that were both asked for are both told."""
+    if len(told) != 1:
+        return told
+    whys = [why for node in named if (why := graph.edges.get(node, {}).get(Node("clip", name)))]
+    return (" and ".join(dict.fromkeys([*told, *whys])),)
 
 
 _MARKED = ("face", "voice", "source", "own", "take")
@@ -239,6 +252,8 @@ def _add_person(name: str, found: Sequence[Lineage], genuine: Mapping[str, Genui
                 f"the voice {voice!r} is also that of {', '.join(others[:3])} in genuine recordings, and they go; if "
                 "it is not this person's voice, name the recordings with --source instead"
             )
+    known = [f"the face {face!r}" for face in sorted(mine)] + [f"the voice {voice!r}" for voice in sorted(spoken)]
+    people.asked[name] = f"{name}: {' and '.join([*known, *(['who took part'] if takes_part else [])])}"
     if takes_part:
         people.seeds.append((Node("source", took_part), f"{name} took part"))
 

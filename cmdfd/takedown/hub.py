@@ -17,19 +17,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cmdfd.errors import CmdfdError
-from cmdfd.publish.hub import COMMIT_PREFIX, publish
+from cmdfd.publish.hub import publish
 from cmdfd.publish.remote import Remote, bad_repo, differences
+from cmdfd.publish.withdrawn import deletion_title, gone_on_hub, problems_of, squash_title
 from cmdfd.report.text import plural
-from cmdfd.takedown.hub_plan import look, plan, plan_lines, seen_by, squash_title, words_for_people
+from cmdfd.takedown.hub_plan import look, plan, plan_lines, seen_by, words_for_people
+from cmdfd.takedown.tombstones import read_tombstones
 
-__all__ = ["Done", "carry_out", "done_lines", "look", "plan", "plan_lines", "prove"]
+__all__ = ["Done", "carry_out", "comes_back", "done_lines", "look", "plan", "plan_lines", "prove"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cmdfd.dataset import Dataset
-    from cmdfd.publish.records import Published, Repo, Staged
-    from cmdfd.takedown.hub_plan import HubPlan
+    from cmdfd.publish.records import Problem, Published, Repo, Staged
+    from cmdfd.takedown.hub_plan import HubPlan, Seen
 
 #: Deletions in one commit; the Hub advises 50 to 100 files, and deletions are lighter than uploads.
 _PER_COMMIT = 500
@@ -48,6 +50,18 @@ class Done:
 
     published: Published
     warnings: tuple[str, ...] = ()
+
+
+def comes_back(seen: Seen, dataset: Dataset, repo: Repo) -> tuple[Problem, ...]:
+    """Why the new version may not go there: clips of it were withdrawn there by an earlier takedown.
+
+    Args:
+        seen: The repository.
+        dataset: The new set at home.
+        repo: Where, with the new tag.
+    """
+    gone = gone_on_hub(Remote(repo.id), seen.head)
+    return problems_of(gone, repo, {clip.id for clip in dataset.rows}, read_tombstones(dataset.folder))
 
 
 def carry_out(
@@ -127,7 +141,7 @@ def _delete_files(remote: Remote, paths: Sequence[str], repo: Repo) -> None:
             remote.api.create_commit(
                 remote.id,
                 operations,
-                commit_message=f"{COMMIT_PREFIX}files withdrawn before {repo.tag}",
+                commit_message=deletion_title(repo.tag),
                 repo_type="dataset",
             )
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from cmdfd.publish.hub import COMMIT_PREFIX
-from cmdfd.publish.remote import Remote, bad_repo, check_repo
+from cmdfd.publish.remote import COMMIT_PREFIX, Remote, bad_repo, check_repo
+from cmdfd.publish.withdrawn import squash_title
 from cmdfd.report.text import plural
 
 if TYPE_CHECKING:
@@ -75,11 +75,6 @@ class HubPlan:
     def done(self) -> bool:
         """Whether nothing of an old version is left."""
         return not (self.removed or self.changed or self.tags or self.seen.branches or self.objects or self.squash)
-
-
-def squash_title(tag: str) -> str:
-    """Title of the one commit that takes the place of the history."""
-    return f"{COMMIT_PREFIX}the history before {tag} was removed"
 
 
 def look(repo: Repo, say: Callable[[str], None] = lambda _: None) -> Seen:

@@ -155,6 +155,9 @@ def _on_hub(new: Dataset, hub: HubOptions, options: Options, write: Write, say: 
 
     repo = Repo(hub.repo, hub.tag)
     seen = remote.look(repo, say)
+    if problems := remote.comes_back(seen, new, repo):
+        write(bullets(f"{new.folder} may not be published:", [problem.text for problem in problems]))
+        return 1
     staged = _staged(new, hub, seen, write, say)
     if staged is None:
         return 1
@@ -183,7 +186,8 @@ def _was_visible(memory: Path, seen: Seen) -> bool:
 def _staged(new: Dataset, hub: HubOptions, seen: Seen, write: Write, say: Say) -> Staged | None:
     """The public copy of the new version, or None with the reasons told."""
     from cmdfd.publish.records import Repo
-    from cmdfd.publish.run import PublishOptions, parse_accept, publish
+    from cmdfd.publish.run import PublishOptions, contact_missing, parse_accept, publish
+    from cmdfd.publish.words import read_words
 
     outcome = publish(
         PublishOptions(
@@ -201,4 +205,7 @@ def _staged(new: Dataset, hub: HubOptions, seen: Seen, write: Write, say: Say) -
     )
     if outcome.staged is None:
         write(bullets(f"{new.folder} may not be published:", [problem.text for problem in outcome.checked.problems]))
+        return None
+    if missing := contact_missing(read_words(hub.words), outcome.checked.overrides):
+        write(bullets("look:", [one.text for one in missing]))  # nobody waits for a word on the card to be taken out
     return outcome.staged

@@ -39,13 +39,15 @@ def counts_lines(dataset: Dataset, closure: Closure) -> list[str]:
 
 def reason_lines(dataset: Dataset, closure: Closure, *, explain: bool) -> list[str]:
     """Why each is in; grouped by kind and chain, or clip by clip."""
+    asked = bullets("asked for:", closure.asked)
     if explain:
-        return [f"{name} ({_what(dataset, name)}): {_told(closure.reasons[name])}" for name in closure.reasons]
+        return [*asked, *(f"{name} ({_what(dataset, name)}): {_told(why)}" for name, why in closure.reasons.items())]
     groups = Counter((dataset.clip(name).kind, _told(told)) for name, told in closure.reasons.items())
     order = sorted(groups.items(), key=lambda pair: (-pair[1], pair[0]))
     lines = [f"  {n:>4}  {kind}: {why}" for (kind, why), n in order[:_MOST_REASONS]]
     more = len(order) - _MOST_REASONS
-    return ["why:", *lines, *([f"  and {plural(more, 'reason')} more; see --explain"] if more > 0 else [])]
+    rest = [f"  and {plural(more, 'reason')} more; see --explain"] if more > 0 else []
+    return [*asked, "why:", *lines, *rest]
 
 
 def _what(dataset: Dataset, name: str) -> str:

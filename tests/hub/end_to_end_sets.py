@@ -34,7 +34,20 @@ def publish(hub: LoopbackHub, folder: Path, out: Path, *words: str, repo: str = 
 
 
 def arguments(folder: Path, out: Path, *words: str, repo: str = REPO) -> list[str]:
-    return [str(folder), "--repo", repo, "-o", str(out), *words]
+    """Words of `cmdfd.publish`, with a card that names a contact unless another one is given."""
+    return [str(folder), "--repo", repo, "-o", str(out), *words, *([] if "--card" in words else card(out))]
+
+
+def card(out: Path) -> list[str]:
+    """`--card FILE`, with as little in it as a real publication needs."""
+    path = out.with_name("contact.yaml")
+    path.write_text("contact: Data office, office@lab.example\n")
+    return ["--card", str(path)]
+
+
+def check_untouched(hub: LoopbackHub) -> None:
+    """Nothing was made or changed on the Hub; it may have been asked."""
+    assert hub.repos == {} and not [call for call in hub.calls if call.method not in ("GET", "HEAD")]
 
 
 def listed(out: Path, repo: str = REPO) -> dict[str, tuple[str, int]]:

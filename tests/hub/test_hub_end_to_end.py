@@ -20,6 +20,7 @@ from end_to_end_sets import (
     check_order,
     check_rows,
     check_sides,
+    check_untouched,
     listed,
     lying,
     members,
@@ -92,7 +93,13 @@ def test_what_is_planned_is_what_lies_there_and_what_comes_back(
 ) -> None:
     planned = checked(publish(hub, small.folder, tmp_path / "dry", "--dry-run", *SMALL))
     assert hub.calls == [] and "dry run: nothing was sent" in planned and "2. set the gate to manual" in planned
-    done = checked(publish(hub, small.folder, tmp_path / "wet", *SMALL))
+    sent = publish(hub, small.folder, tmp_path / "wet", *SMALL)
+    done = checked(sent)
+    assert "Generating" not in sent.stderr and "it/s" not in sent.stderr and "B/s" not in sent.stderr
+    texts = [call.text for call in hub.calls]
+    assert texts[0].startswith("GET /api/whoami") and texts[1] == f"GET {API}", "asked before the set is looked at"
+    assert sent.stderr.index("asking the Hub") < sent.stderr.index("files, labels and splits")
+    assert "what was sent: toy to dataset" in done and "set the gate to manual" not in done and "dry run" not in done
     assert f"published: {hub.url}/datasets/{REPO}" in done and "8 rows loaded back equal" in done
     assert lying(hub) == lying(hub, "v1.0.0") == listed(tmp_path / "wet") == listed(tmp_path / "dry")
     check_order(hub)
@@ -148,7 +155,7 @@ def test_card_and_croissant_of_the_hub_are_valid(hub: LoopbackHub, built: dict[s
     checked(publish(hub, built["mini-splice"], tmp_path / "out", *SMALL, "--card", str(words)))
     assert checked(run_client(hub, READ)).startswith("1.0.0 ")
     card = hub.files(REPO)["README.md"].decode()
-    assert "data@lab.example" in card and "[to be filled: date of v1.0.0]" in card
+    assert "data@lab.example" in card and "[to be filled: date of v1.0.0 (changes)]" in card
     report = checked(run_client(hub, ["-m", "cmdfd.audit", f"{REPO}@v1.0.0", "--quick", "-o", str(tmp_path / "audit")]))
     assert "24 clips" in report or "12 real" in report, report
 
@@ -307,7 +314,7 @@ REFUSED: dict[str, tuple[Callable[[Path, Dataset], None], str, str]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", REFUSED)
-def test_refusals_are_told_and_ask_the_hub_nothing(
+def test_refusals_are_told_and_change_nothing_on_the_hub(
     hub: LoopbackHub, large: Dataset, small: Dataset, tmp_path: Path, code: str
 ) -> None:
     spoil, reason, fix = REFUSED[code]
@@ -318,7 +325,8 @@ def test_refusals_are_told_and_ask_the_hub_nothing(
     also = {"audit_failed"} if code == "split_leak" else set()  # the audit sees that, too
     assert told_codes(done) == {code} | also, done.stdout
     assert reason in done.stdout and fix in done.stdout, done.stdout
-    assert hub.calls == [] and not (tmp_path / "out").exists()
+    check_untouched(hub)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
@@ -333,7 +341,8 @@ def test_a_failing_audit_and_one_that_could_find_nothing(
     assert told_codes(done) == {"audit_missing"} and "--accept audit_missing=" in done.stdout
     done = publish(hub, small.folder, tmp_path / "out", "--accept", "split_leak=they are twins, really")
     assert done.returncode == 2 and "nobody can lift this refusal" in done.stderr
-    assert hub.calls == [] and not (tmp_path / "out").exists()
+    check_untouched(hub)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
@@ -342,7 +351,8 @@ def test_documents_are_looked_at_like_everything_else(hub: LoopbackHub, people: 
     words.write_text("contact: data@lab.example\nsummary: All recordings lie in /home/anna/takes for those who ask.\n")
     done = publish(hub, people.folder, tmp_path / "out", *SMALL, "--card", str(words))
     assert told_codes(done) == {"personal_data"} and "/home/anna/takes" in done.stdout
-    assert "data@lab.example" not in done.stdout and hub.calls == []
+    assert "data@lab.example" not in done.stdout
+    check_untouched(hub)
     taken = ["-m", "cmdfd.takedown", str(people.folder), "--person", people.rows[0].face_id, "--out",
              str(tmp_path / "new"), "--repo", REPO, "--tag", "v1.1.0", "-o", str(tmp_path / "out")]  # fmt: skip
     checked(publish(hub, people.folder, tmp_path / "out", *SMALL))

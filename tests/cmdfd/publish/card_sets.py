@@ -64,8 +64,13 @@ def write_set(
     talkers: bool = False,
     only: dict[str, str] | None = None,
     notes: Sequence[str] = (),
+    versions: Sequence[str] = (),
+    sent: int | None = None,
 ) -> Dataset:
-    """A set with three variants at most of each kind for every person; `only` gives the one split of a kind."""
+    """A set with three variants at most of each kind for every person; `only` gives the one split of a kind.
+
+    The first `sent` clips, or all, have a version for each platform of `versions`.
+    """
     clips: list[Clip] = []
     rows: list[dict[str, Any]] = []
     for split in splits:
@@ -77,6 +82,10 @@ def write_set(
             for fake, variant in made:
                 clips.append(_clip(folder, split, person, fake, variant, rights[person % len(rights)]))
                 rows.append(_row(clips[-1], fake, variant, override))
+    for clip in clips[: len(clips) if sent is None else sent] if versions else ():
+        for platform in versions:
+            clips.append(_version(folder, clip, platform))
+            rows.append(next(row for row in rows if row["id"] == clip.id) | {"id": clips[-1].id})
     groups = components([Identity(one.face_id, one.voice_id, one.source_ids) for one in clips])
     clips = [replace(clip, component=group) for clip, group in zip(clips, groups, strict=True)]
     counts: dict[str, dict[str, int]] = {}
@@ -110,6 +119,16 @@ def _clip(folder: Path, split: str, person: int, fake: Fake | None, variant: str
         source_ids=(f"{split}-rec{person}",), component="", segments=fake.segments if fake else (), mask=mask,
         tracks=None, fps=FPS, n_frames=FRAMES, width=224, height=224, sample_rate=RATE, n_samples=3 * RATE,
         rights=rights, mask_sha256=sha256_file(folder / mask) if mask else "",
+    )  # fmt: skip
+
+
+def _version(folder: Path, clip: Clip, platform: str) -> Clip:
+    clip_id = content_id("version", clip.id, platform)
+    paths = clip_paths(clip.split, clip_id, 0)
+    (folder / paths.file).write_bytes(f"{platform} of {clip.file}".encode())
+    return replace(
+        clip, id=clip_id, file=paths.file, sha256=sha256_file(folder / paths.file), platform=platform, original=clip.id,
+        mask=None, mask_sha256="",
     )  # fmt: skip
 
 

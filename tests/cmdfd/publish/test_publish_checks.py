@@ -30,10 +30,11 @@ from cmdfd.errors import CmdfdError
 from cmdfd.media.decode import read_audio, read_video
 from cmdfd.media.encode import write_clip
 from cmdfd.media.masks import read_mask
-from cmdfd.publish.checks import LIFTABLE, SHOWN, CheckOptions, check, inspect
+from cmdfd.publish.checks import LIFTABLE, SHOWN, CheckOptions, _gate_of_build, check, inspect, shortened
 from cmdfd.publish.names_check import _strongest
 from cmdfd.publish.records import REFUSALS, Problem
-from cmdfd.publish.rights_check import forbids
+from cmdfd.publish.rights_check import EXAMPLES, forbids
+from cmdfd.takedown.tombstones import write_tombstones
 
 QUICK = CheckOptions(audit="quick", draws=999, workers=1)
 
@@ -54,6 +55,13 @@ def rights(licence: str, consent: str) -> Callable[[Clip], Clip]:
     return lambda clip: replace(clip, rights=Rights(licence, consent)) if clip.split == "test" else clip
 
 
+def told_together(one: Problem, n: int, data: Dataset) -> None:
+    """One problem for all clips of a split, with their number and some of their ids."""
+    assert n == 1 and one.where.startswith("test/labels.parquet: 16 clips: ")
+    named = [clip.id for clip in data.clips("test") if clip.id in one.where]
+    assert len(named) == EXAMPLES and one.where.endswith("and 13 more")
+
+
 def test_a_sound_set_may_go(public_set: Dataset) -> None:
     said: list[str] = []
     checked = check(public_set.folder, QUICK, said.append)
@@ -67,7 +75,7 @@ def test_a_sound_set_may_go(public_set: Dataset) -> None:
 def test_a_missing_licence_is_refused(folder: Path, licence: str) -> None:
     found, _ = inspect(change_clips(folder, rights(licence, "given")))
     one = only(found, "licence_missing")
-    assert len(found) == 16 and one.where.startswith("test/labels.parquet: ")
+    told_together(one, len(found), Dataset.open(folder))
     assert repr(licence) in one.reason and "sources.csv" in one.fix
 
 
@@ -75,7 +83,8 @@ def test_a_missing_licence_is_refused(folder: Path, licence: str) -> None:
 def test_a_missing_consent_is_refused(folder: Path, consent: str) -> None:
     found, _ = inspect(change_clips(folder, rights("CC0-1.0", consent)))
     one = only(found, "consent_missing")
-    assert len(found) == 16 and repr(consent) in one.reason and "leave the recording out" in one.fix
+    told_together(one, len(found), Dataset.open(folder))
+    assert repr(consent) in one.reason and "leave the recording out" in one.fix
 
 
 def test_licences_that_forbid_and_licences_that_bind(folder: Path) -> None:
@@ -95,7 +104,8 @@ def test_licences_that_forbid_and_licences_that_bind(folder: Path) -> None:
 def test_a_generator_may_forbid_what_its_sources_allow(folder: Path) -> None:
     change_provenance(folder, lambda row: row | {"output_licence": "research-only" if row["kind"] == "lips" else ""})
     found, _ = inspect(Dataset.open(folder))
-    assert len(found) == 16 and "generator 'lips'" in only(found, "licence_forbids").reason
+    assert len(found) == 1 and "provenance.parquet: 16 clips: " in found[0].where
+    assert "generator 'lips'" in only(found, "licence_forbids").reason
 
 
 def test_an_override_of_the_build_is_told(folder: Path) -> None:
@@ -266,7 +276,7 @@ def test_places_in_the_bytes_and_streams_of_media_are_refused(folder: Path) -> N
     assert any(one.where == forged.mask and "attachment stream" in one.reason for one in found)
 
 
-def shortened(folder: Path, clip: Clip) -> Clip:
+def cut_short(folder: Path, clip: Clip) -> Clip:
     """A fake whose sound ends early, as that of many vocoders does."""
     path = folder / clip.file
     video, sound = read_video(path), read_audio(path)
@@ -277,7 +287,7 @@ def shortened(folder: Path, clip: Clip) -> Clip:
 
 
 def test_a_failing_audit_is_refused(folder: Path) -> None:
-    change_clips(folder, lambda clip: shortened(folder, clip) if clip.labels.label else clip)
+    change_clips(folder, lambda clip: cut_short(folder, clip) if clip.labels.label else clip)
     checked = check(folder, QUICK)
     only(list(checked.problems), "audit_failed")
     one = next(one for one in checked.problems if "time.av_gap" in one.where or "time.audio" in one.where)
@@ -290,9 +300,7 @@ def test_everything_is_told_at_once_and_counted(folder: Path) -> None:
     (folder / "train/videos/000/stranger.mp4").write_bytes(b"x")
     checked = check(folder, replace(QUICK, accept={"licence_missing": "the archive is gone"}))
     codes = [one.code for one in checked.problems]
-    assert codes.count("consent_missing") == SHOWN + 1 and "6 more" in str(
-        [one.reason for one in checked.problems if one.code == "consent_missing"][-1]
-    )
+    assert codes.count("consent_missing") == 1
     assert set(codes) == {"consent_missing", "changed_file", "audit_failed"}
     assert "The gap tells." in next(one.reason for one in checked.problems if one.code == "audit_failed")
     assert checked.overrides == {"licence_missing": "the archive is gone"}
@@ -332,3 +340,40 @@ def test_broken_sets_are_problems_not_errors(folder: Path, tmp_path: Path) -> No
     (folder / "provenance.parquet").write_bytes(b"PAR1")
     found, _ = inspect(Dataset.open(folder))
     assert [one.code for one in found] == ["unfinished"] and "cannot be read" in found[0].reason
+
+
+def test_many_problems_of_one_code_are_counted() -> None:
+    many = [Problem("changed_file", f"clip {number}", "bytes changed", "build again") for number in range(SHOWN + 6)]
+    told = shortened([*many, *many])
+    assert len(told) == SHOWN + 1 and told[-1].where == f"{SHOWN + 6} places" and "6 more" in told[-1].reason
+
+
+def test_a_folder_that_is_no_set_is_told_once_with_what_to_do(folder: Path, tmp_path: Path) -> None:
+    def told(path: Path) -> Problem:
+        one = only(list(check(path, QUICK).problems), "unfinished")
+        assert one.text.count(str(path)) == 1
+        return one
+
+    name_it = "name the folder that generators.build wrote"
+    nowhere = told(tmp_path / "nowhere")
+    assert nowhere.reason == "there is no such folder" and nowhere.fix == name_it
+    (tmp_path / "pictures").mkdir()
+    assert told(tmp_path / "pictures").fix == name_it
+    (tmp_path / "file").write_text("x")
+    assert "this is a file" in told(tmp_path / "file").reason
+    (folder / "build.json").write_text("{")
+    assert told(folder).fix == "finish the build with the command that began it"  # it left its journal
+    (folder / "journal.jsonl").unlink()
+    assert told(folder).fix == name_it
+
+
+def test_why_there_is_no_gate_of_the_build_is_told(folder: Path) -> None:
+    def note() -> str:
+        return next(one for one in _gate_of_build(Dataset.open(folder))[1] if "the audit made here stands in" in one)
+
+    change_build(folder, audit=None)
+    assert "was switched off" in note()
+    change_build(folder, recipe=RECIPE | {"repair": {"steps": []}})
+    assert "the set was repaired since the build" in note()
+    write_tombstones(folder, {"0" * 16: "v1.1.0"})
+    assert "clips were withdrawn since the build" in note() and "switched off" not in note()

@@ -19,6 +19,7 @@ from cmdfd.tables import read_table
 from cmdfd.takedown.__main__ import main
 from cmdfd.takedown.applying import STATE_FOLDER, warnings_of, withdraw
 from cmdfd.takedown.closure import Asked, Closure, close
+from cmdfd.takedown.copies import hub_copies
 from cmdfd.takedown.names import Names
 from cmdfd.takedown.tombstones import MARKS_FILE, TOMBSTONES, read_marks, read_tombstones
 from generators.build import build
@@ -205,6 +206,22 @@ def test_a_dry_run_writes_nothing(people: Dataset, capsys: pytest.CaptureFixture
     assert f"voice {WHO}-voice through audio/swap" in out and "nothing was written" in out
     assert all(name in out for name in involved(people, WHO))
     assert sorted(parent.rglob("*")) == before
+
+
+def test_what_is_left_names_every_copy_on_this_machine(
+    people: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_DATASETS_CACHE", "HF_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CMDFD_CACHE", str(tmp_path / "own"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    hugging = tmp_path / "xdg/huggingface"
+    assert hub_copies() == (tmp_path / "own/hub", hugging / "hub", hugging / "datasets")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "rows"))
+    left = withdraw(people, close(people, Asked((WHO,))), tmp_path / "new").left
+    told = next(line for line in left if "came back from the Hub" in line)
+    assert all(str(tmp_path / name) in told for name in ("own/hub", "hf/hub", "rows")), told
 
 
 class Builder:

@@ -72,6 +72,13 @@ def test_reasons_tell_the_way() -> None:
     assert found.reasons["p-real"] == ("face of p",)
     assert found.reasons["q-says-p"] == ("voice pv through audio/swap",)
     assert found.reasons["q-moves-as-p"] == ("take tp shows p", "lends to video/mouth_warp")
+    assert found.asked == ("p: the face 'p' and the voice 'pv'",)
+    both = close_lineages(PAIR, Asked(people=("p", "pv")))
+    assert both.ids == found.ids and both.asked[1] == "pv: the face 'p' and the voice 'pv'"
+    for told in (both, close_lineages(PAIR, Asked(people=("pv",)))):  # whatever was named is told
+        assert told.reasons["p-real"] == ("face of p and voice pv",)
+        assert told.reasons["q-says-p"] == ("voice pv through audio/swap",)
+        assert told.reasons["p-says-q"] == ("face of p through audio/swap",)
     versions = close_lineages(PAIR, Asked(clips=("r-says-q",)))
     assert versions.reasons["r-says-q-chat"] == ("asked for", "made from clip r-says-q")
     assert {("face", "p"), ("voice", "pv"), ("source", "sp"), ("take", "tp")} == found.marks
