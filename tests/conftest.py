@@ -12,6 +12,10 @@ from hypothesis import settings
 settings.register_profile("cmdfd", deadline=None)
 settings.load_profile("cmdfd")
 
+# On a busy machine, the threads of scikit-learn and PyTorch would wait for each other at full speed and take several
+# times the processor time. Read when they are loaded, which no test has done yet; child processes inherit it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 @pytest.fixture(scope="session")
 def shared_clips() -> Path:

@@ -260,8 +260,8 @@ def test_folder_with_what_was_not_staged(tiny: Path, name: str) -> None:
 
 def test_plan_tells_the_order() -> None:
     steps = plan(Repo("lab/mini", "v2"))
-    words = ["private", "gate to manual", "read gate and privacy back", "tombstones", "tag v2", "upload", "compare", "load_dataset",
-             "commit v2", "read gate", "visible", "without a token"]  # fmt: skip
+    words = ["private", "gate to manual", "read gate and privacy back", "tombstones", "tag v2", "upload", "compare",
+             "load_dataset", "commit v2", "read gate", "visible", "without a token"]  # fmt: skip
     assert [word for word, step in zip(words, steps, strict=True) if word not in step] == []
     assert "leave it private" in plan(Repo("lab/mini", visible=False))[-1]
     with pytest.raises(CmdfdError):
