@@ -131,8 +131,7 @@ def _tell(outcome: Outcome, options: PublishOptions) -> int:
             out(f"- {problem.code} ({REFUSALS[problem.code]})\n")
             out(f"    {clean(problem.where)}: {clean(problem.reason)}\n    fix: {clean(problem.fix)}\n")
         return 1
-    listing = outcome.staged.folder.with_name(f"{outcome.staged.folder.name}.files.txt")
-    write_listing(outcome.staged, listing)
+    listing = write_listing(outcome.staged)
     said = (outcome.staged, outcome.checked, options.repo, outcome.blanks, listing)
     if outcome.published is None:
         out("\n".join([*plan_lines(*said), *_without_contact(outcome, options)]) + "\n")

@@ -89,15 +89,19 @@ def _blanks(blanks: Sequence[str]) -> list[str]:
     return [f"  [to be filled: {clean(blank)}]" for blank in blanks]
 
 
-def write_listing(staged: Staged, path: Path) -> None:
-    """One line for each file that goes public: SHA-256, bytes, path; as `sha256sum` writes it, with sizes.
+def write_listing(staged: Staged) -> Path:
+    """Write one line for each file that goes public: SHA-256, bytes, path; as `sha256sum` writes it, with sizes.
 
     Args:
         staged: The public copy.
-        path: Where to.
+
+    Returns:
+        The file, beside the copy: NAME.files.txt.
     """
+    path = staged.folder.with_name(f"{staged.folder.name}.files.txt")
     lines = [f"{file.sha256}  {file.size:>12}  {file.path}" for file in staged.files]
     write_atomic(path, ("\n".join(lines) + "\n").encode())
+    return path
 
 
 def _groups(staged: Staged) -> list[tuple[str, int, int]]:

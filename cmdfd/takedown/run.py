@@ -185,6 +185,7 @@ def _was_visible(memory: Path, seen: Seen) -> bool:
 
 def _staged(new: Dataset, hub: HubOptions, seen: Seen, write: Write, say: Say) -> Staged | None:
     """The public copy of the new version, or None with the reasons told."""
+    from cmdfd.publish.plan import write_listing
     from cmdfd.publish.records import Repo
     from cmdfd.publish.run import PublishOptions, contact_missing, parse_accept, publish
     from cmdfd.publish.words import read_words
@@ -206,6 +207,7 @@ def _staged(new: Dataset, hub: HubOptions, seen: Seen, write: Write, say: Say) -
     if outcome.staged is None:
         write(bullets(f"{new.folder} may not be published:", [problem.text for problem in outcome.checked.problems]))
         return None
+    write_listing(outcome.staged)  # the one of the version before names clips that are gone
     if missing := contact_missing(read_words(hub.words), outcome.checked.overrides):
         write(bullets("look:", [one.text for one in missing]))  # nobody waits for a word on the card to be taken out
     return outcome.staged

@@ -194,6 +194,7 @@ def test_versions_and_a_takedown(hub: LoopbackHub, people: Dataset, tmp_path: Pa
     checked(run_client(hub, [*taken, "--out", str(new), "--repo", REPO, "--tag", "v1.1.0", "-o", str(out), *SMALL[:2],
                              *SMALL[4:]]))  # fmt: skip
     assert lying(hub) == first and (new / MARKS_FILE).is_file()
+    assert not any(name in path for name in gone for path in listed(out))  # the list is that of the new version
     same = publish(hub, new, out, *SMALL)  # the tag of another version
     assert same.returncode == 2 and "a published tag does not change" in same.stderr and lying(hub, "v1.0.0") == first
     done = checked(publish(hub, new, out, *SMALL, "--tag", "v1.1.0"))
