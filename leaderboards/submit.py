@@ -172,7 +172,7 @@ def _say(args: argparse.Namespace, path: Path, lines: Sequence[str]) -> None:
 
 
 def _next(args: argparse.Namespace, path: Path, blanks: Sequence[str], pixels: bool) -> list[str]:
-    lines = [f"  left blank: {', '.join(blanks)}; the lines marked FILL IN say what belongs there"] if blanks else []
+    lines = [f"  to look at: {', '.join(blanks)}; the lines marked FILL IN say what belongs there"] if blanks else []
     if args.dry_run:
         return lines
     names = [path.name, f"{path.stem}.parquet", *([f"{path.stem}.pixels.parquet"] if pixels else [])]
