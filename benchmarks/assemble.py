@@ -325,7 +325,7 @@ def read_result(folder: Path) -> RunResult:
             raise CmdfdError(f"{path}: schema version {version!r}, this version reads {known}")
         # what version 1 knows, version 2 says in the same words
         return RunResult.model_validate({**data, "schema_version": RESULT_SCHEMA_VERSION})
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise CmdfdError(f"{path}: there is no result; is {folder} a run directory?") from error
     except (ValueError, ValidationError) as error:
         raise CmdfdError(f"{path}: {error}") from error

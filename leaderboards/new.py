@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cmdfd.command import ended
 from cmdfd.errors import CmdfdError
 
 if TYPE_CHECKING:
@@ -55,11 +56,11 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; 0, or 2 with the reason."""
     args = parser().parse_args(argv)
-    try:
-        folder = _new(args)
-    except CmdfdError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
+    return ended(lambda: _made(args))
+
+
+def _made(args: argparse.Namespace) -> int:
+    folder = _new(args)
     where = f" --boards {args.boards}" if args.boards else ""
     sys.stdout.write(f"wrote {folder}\nnext: python -m leaderboards.submit RUN --board {args.name}{where}\n")
     return 0

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cmdfd.command import ended
 from cmdfd.errors import CmdfdError, nearest
 
 if TYPE_CHECKING:
@@ -33,11 +34,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code: 0 written, 2 it could not be done."""
     named = parser().parse_args(arguments)
-    try:
-        return _write(named)
-    except CmdfdError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
+    return ended(lambda: _write(named))
 
 
 def _write(named: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cmdfd.command import ended
 from cmdfd.errors import CmdfdError
 
 if TYPE_CHECKING:
@@ -64,15 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 made, 1 made but submissions were refused or boards could not be read, 2 it could not be done.
     """
     named = parser().parse_args(arguments)
+    return ended(lambda: _made(named))
+
+
+def _made(named: argparse.Namespace) -> int:
     from leaderboards.loading import board_folders, load_boards
 
-    try:
-        folders = board_folders(named.boards, named.board)
-        found = load_boards(folders, truth=named.truth, fetch=named.fetch)
-        make_space(found.standings, named.out, named.sdk, named.title, folders[0].parent, found.unread)
-    except CmdfdError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
+    folders = board_folders(named.boards, named.board)
+    found = load_boards(folders, truth=named.truth, fetch=named.fetch)
+    make_space(found.standings, named.out, named.sdk, named.title, folders[0].parent, found.unread)
     sys.stdout.write(f"{named.out}: upload it with: hf upload ORG/NAME {named.out} . --repo-type space\n")
     for one in found.unread:
         sys.stderr.write(f"cannot be read: the board {one.board}\n{one.reason}\n")

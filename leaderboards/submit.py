@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cmdfd.command import ended
 from cmdfd.errors import CmdfdError
 
 if TYPE_CHECKING:
@@ -78,11 +79,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; 0 where the submission is good, 2 where something is refused or left to fill in."""
     args = parser().parse_args(argv)
-    try:
-        return _submit(args)
-    except CmdfdError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
+    return ended(lambda: _submit(args))
 
 
 def _submit(args: argparse.Namespace) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cmdfd.audit.command import by_of, check, parser, repeat_words
+from cmdfd.command import ended, teller
 from cmdfd.errors import CmdfdError
 from cmdfd.report.text import clean
 
@@ -28,17 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code (see `--help`)."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
     named = parser().parse_args(typed)
-    try:
-        if named.list:
-            return _list(named.list, tuple(named.plugin))
-        check(named)
-        return _audit(named, typed)
-    except CmdfdError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped\n")
-        return 130
+    return ended(lambda: _run(named, typed))
+
+
+def _run(named: argparse.Namespace, typed: Sequence[str]) -> int:
+    if named.list:
+        return _list(named.list, tuple(named.plugin))
+    check(named)
+    return _audit(named, typed)
 
 
 def _options(named: argparse.Namespace) -> AuditOptions:
@@ -64,7 +61,7 @@ def _audit(named: argparse.Namespace, typed: Sequence[str]) -> int:
     from cmdfd.audit.targets.options import TargetOptions
 
     before = read_report(named.before) if named.before else None
-    say = _teller()
+    say = teller()
     target = open_target(
         named.target,
         TargetOptions(
@@ -209,17 +206,6 @@ def _console() -> Console:
     from rich.console import Console
 
     return Console(legacy_windows=False)
-
-
-def _teller() -> Callable[[str], None]:
-    """Tells what is being done on standard error, with the time since the start."""
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        passed = int(time.monotonic() - began)
-        sys.stderr.write(f"[{passed // 60}:{passed % 60:02d}] {clean(text)}\n")
-
-    return say
 
 
 if __name__ == "__main__":

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmdfd.audit.severity import SEVERITIES
-from cmdfd.errors import CmdfdError
+from cmdfd.command import ended, teller
 from cmdfd.publish.records import FORMATS, REFUSALS, Repo
 from cmdfd.report.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from cmdfd.publish.run import Outcome, PublishOptions
 
@@ -87,18 +86,13 @@ def _checks(made: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code (see `--help`)."""
     named = parser().parse_args(arguments)
-    try:
-        options = _options(named)
-        from cmdfd.publish.run import publish
+    return ended(lambda: _run(_options(named)), "stopped; the same command goes on where it stopped")
 
-        outcome = publish(options, _teller())
-        return _tell(outcome, options)
-    except CmdfdError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on where it stopped\n")
-        return 130
+
+def _run(options: PublishOptions) -> int:
+    from cmdfd.publish.run import publish
+
+    return _tell(publish(options, teller()), options)
 
 
 def _options(named: argparse.Namespace) -> PublishOptions:
@@ -155,16 +149,6 @@ def _without_contact(outcome: Outcome, options: PublishOptions) -> list[str]:
 
     missing = contact_missing(read_words(options.words), outcome.checked.overrides)
     return [f"without --dry-run this is refused: {clean(one.text)}" for one in missing]
-
-
-def _teller() -> Callable[[str], None]:
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        passed = int(time.monotonic() - began)
-        sys.stderr.write(f"[{passed // 60}:{passed % 60:02d}] {clean(text)}\n")
-
-    return say
 
 
 if __name__ == "__main__":

@@ -148,14 +148,25 @@ def _looks(dataset: Dataset) -> list[tuple[str, Callable[[], Found]]]:
     from cmdfd.publish.names_check import names_found
     from cmdfd.publish.withheld import withheld_found
     from cmdfd.tables import PROVENANCE, read_table
+    from cmdfd.takedown.tombstones import TOMBSTONES, read_tombstones
 
     def rights() -> Found:
         path = dataset.folder / PROVENANCE
         return rights_found(dataset, read_table(path) if path.is_file() else [])
 
+    def tombstones() -> Found:
+        try:
+            read_tombstones(dataset.folder)
+        except CmdfdError as error:
+            fix = "bring it back from a copy of the set: without it, who was taken out would come back"
+            reason = str(error).replace(f"{dataset.folder}/", "")
+            return Found((Problem("unfinished", TOMBSTONES, reason, fix),))
+        return Found()
+
     return [
         ("files, labels and splits", lambda: _sound(dataset)),
         ("licences and consent", rights),
+        (TOMBSTONES, tombstones),
         ("names", lambda: names_found(dataset)),
         ("what withheld splits tell", lambda: withheld_found(dataset)),
         ("tags of the media", lambda: tags_found(dataset)),

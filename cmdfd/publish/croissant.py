@@ -136,14 +136,18 @@ def croissant(
         )
     except mlc.ValidationError as error:
         raise CmdfdError(f"{FILE}: mlcroissant refuses it: {error}") from error
+    return _gated(made)
+
+
+def _gated(made: Any) -> CroissantFile:
+    """The file of mlcroissant's metadata, with what it has no field for."""
     found = made.to_json()
     found["isAccessibleForFree"] = True
     found["conditionsOfAccess"] = (
         "Gated: access is asked for on the set's page and granted by hand; what is asked is in LICENSE."
     )
-    issues = made.ctx.issues
     text = json.dumps(found, indent=1, ensure_ascii=False, default=str) + "\n"
-    return CroissantFile(text, tuple(sorted(str(one) for one in issues.warnings)))
+    return CroissantFile(text, tuple(sorted(str(one) for one in made.ctx.issues.warnings)))
 
 
 def validate(path: Path) -> tuple[str, ...]:

@@ -57,6 +57,11 @@ class PublishOptions:
     workers: int | None = None
     seed: int = 0
 
+    @property
+    def place(self) -> Path:
+        """Folder of the public copy."""
+        return self.output / self.repo.id.replace("/", "--")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
@@ -91,8 +96,10 @@ def publish(options: PublishOptions, say: Say = lambda _: None) -> Outcome:
     from cmdfd.publish.documents import read_words
     from cmdfd.publish.records import Checked, RefusedError
     from cmdfd.publish.remote import check_repo
+    from cmdfd.publish.staging import check_place
 
-    check_repo(options.repo)  # it names a folder, too, and should not cost an audit
+    check_repo(options.repo)  # it names a folder, too, and neither should cost an audit
+    check_place(options.folder, options.place)
     words = read_words(options.words)
     if not options.dry_run and (problems := _beforehand(options, words, say)):
         return Outcome(Checked(shortened(problems)))
@@ -172,7 +179,7 @@ def _staged(
     from cmdfd.publish.documents import write_documents
     from cmdfd.publish.staging import stage, staged_files
 
-    out = options.output / options.repo.id.replace("/", "--")
+    out = options.place
     say(f"making the public copy in {out}")
     staged = stage(dataset, out, options.layout, recipe_only=options.recipe_only, say=say)
     say("writing card, Croissant and audit")

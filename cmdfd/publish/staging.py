@@ -48,12 +48,26 @@ def stage(
         RefusedError: With every reason why the copy must not go out: a changed file, something private left in it.
         CmdfdError: For an unknown layout, or a folder that holds something else.
     """
-    from cmdfd.publish.sweep import sweep
-
     if layout not in FORMATS:
         raise CmdfdError(f"--format {layout!r}: there is none; known: {', '.join(FORMATS)}")
     out = Path(out)
-    _check_place(dataset.folder, out)
+    check_place(dataset.folder, out)
+    _make(dataset, out, layout, recipe_only=recipe_only, say=say)
+    return Staged(
+        folder=out,
+        name=dataset.name,
+        layout=layout,
+        files=staged_files(out),
+        kept_home=home_of(dataset, recipe_only=recipe_only),
+        withheld=tuple(dataset.build.withheld),
+        recipe_only=recipe_only,
+    )
+
+
+def _make(dataset: Dataset, out: Path, layout: Format, *, recipe_only: bool, say: Say) -> None:
+    """Make the folder beside its place, look at it, and put it there whole."""
+    from cmdfd.publish.sweep import sweep
+
     private = private_of(dataset.folder, private_records(dataset))
     part = _fresh(out)
     try:
@@ -72,15 +86,6 @@ def stage(
         made.replace(out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return Staged(
-        folder=out,
-        name=dataset.name,
-        layout=layout,
-        files=staged_files(out),
-        kept_home=home_of(dataset, recipe_only=recipe_only),
-        withheld=tuple(dataset.build.withheld),
-        recipe_only=recipe_only,
-    )
 
 
 def staged_files(folder: Path) -> tuple[StagedFile, ...]:
@@ -107,7 +112,19 @@ def _mark(out: Path) -> Path:
     return out.parent / f".{out.name}.staged"
 
 
-def _check_place(folder: Path, out: Path) -> None:
+def check_place(folder: Path, out: Path) -> None:
+    """Refuse a place for the public copy that is another's.
+
+    Args:
+        folder: The set at home.
+        out: Where the copy shall lie.
+
+    Raises:
+        CmdfdError: With the place and what is in the way.
+    """
+    above = next((one for one in out.absolute().parents if one.exists() and not one.is_dir()), None)
+    if above is not None:
+        raise CmdfdError(f"{above}: a file lies there; name another folder by -o")
     home, place = folder.resolve(), out.resolve()
     if place == home or place.is_relative_to(home) or home.is_relative_to(place):
         raise CmdfdError(f"{out}: the public copy must lie outside the set's folder {folder}; name another by -o")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cmdfd.command import ended
 from cmdfd.errors import CmdfdError
 from cmdfd.report.text import clean
 
@@ -71,14 +72,7 @@ def _hub(made: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code (see `--help`)."""
     named = parser().parse_args(arguments)
-    try:
-        return _run(named)
-    except CmdfdError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on where it stopped\n")
-        return 130
+    return ended(lambda: _run(named), "stopped; the same command goes on where it stopped")
 
 
 def _run(named: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cmdfd.errors import CmdfdError
+from cmdfd.command import ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,14 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 built, 1 built but submissions were refused or boards could not be read, 2 it could not be done.
     """
     named = parser().parse_args(arguments)
-    try:
-        return _build(named)
-    except CmdfdError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped\n")
-        return 130
+    return ended(lambda: _build(named))
 
 
 def _build(named: argparse.Namespace) -> int:

@@ -32,8 +32,9 @@ from cmdfd.media.encode import write_clip
 from cmdfd.media.masks import read_mask
 from cmdfd.publish.checks import LIFTABLE, SHOWN, CheckOptions, _gate_of_build, check, inspect, shortened
 from cmdfd.publish.names_check import _strongest
-from cmdfd.publish.records import REFUSALS, Problem
+from cmdfd.publish.records import REFUSALS, Problem, Repo
 from cmdfd.publish.rights_check import EXAMPLES, forbids
+from cmdfd.publish.run import PublishOptions, publish
 from cmdfd.takedown.tombstones import write_tombstones
 
 QUICK = CheckOptions(audit="quick", draws=999, workers=1)
@@ -340,6 +341,20 @@ def test_broken_sets_are_problems_not_errors(folder: Path, tmp_path: Path) -> No
     (folder / "provenance.parquet").write_bytes(b"PAR1")
     found, _ = inspect(Dataset.open(folder))
     assert [one.code for one in found] == ["unfinished"] and "cannot be read" in found[0].reason
+
+
+def test_tombstones_that_cannot_be_read_are_not_built_again(folder: Path) -> None:
+    (folder / "tombstones.parquet").write_bytes(b"junk")
+    found = only(inspect(Dataset.open(folder))[0], "unfinished")
+    assert found.where == "tombstones.parquet" and "bring it back" in found.fix
+
+
+def test_a_file_in_the_place_of_the_copy_is_told_before_the_audit(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine", encoding="utf-8")
+    options = PublishOptions(folder, Repo("a/b"), output=tmp_path / "out", dry_run=True)
+    with pytest.raises(CmdfdError, match=r"out: a file lies there; name another folder by -o"):
+        publish(options, lambda text: pytest.fail(f"began: {text}"))
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "mine"
 
 
 def test_many_problems_of_one_code_are_counted() -> None:
