@@ -32,7 +32,8 @@ def ended(work: Callable[[], int], stopped: str = "stopped") -> int:
         sys.stderr.write(f"error: {error}\n")
         return NOT_DONE
     except OSError as error:  # a full or read-only disk, a file where a folder should be
-        where = clean(error.filename) if error.filename else "the system"
+        place = error.filename2 or error.filename  # of a copy, where it was to go
+        where = clean(place) if place else "writing"
         why = clean(error.strerror or error)
         sys.stderr.write(f"error: {where}: {why}; see that the place is there, can be written to and is not full\n")
         return NOT_DONE

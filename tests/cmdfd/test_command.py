@@ -29,6 +29,8 @@ def test_every_trouble_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert str(tmp_path / "file" / "x") in said and "Not a directory" in said and "not full" in said
     assert ended(lambda: raising(OSError(28, "No space left on device", "out/\x1b[2Ja"))) == NOT_DONE
     assert "error: out/a: No space left on device" in capsys.readouterr().err
+    assert ended(lambda: raising(OSError(28, "No space left on device", "from", None, "to"))) == NOT_DONE
+    assert "error: to: No space left on device" in capsys.readouterr().err
     assert ended(lambda: raising(KeyboardInterrupt()), "stopped; go on") == STOPPED
     assert capsys.readouterr().err == "stopped; go on\n"
     with pytest.raises(ZeroDivisionError):  # a defect is not hidden
